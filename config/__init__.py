@@ -1,0 +1,1 @@
+"""Settings, secrets and errors: what every other package may import, and which imports none of them."""
