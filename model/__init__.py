@@ -1,0 +1,1 @@
+"""The network as NumPy sees it: vocabulary, checkpoint, sampler, score. No TensorFlow anywhere in here."""

@@ -1,0 +1,135 @@
+"""Which four-word runs stand in a corpus: enough to notice a copied tweet, without keeping any text.
+
+A Bloom filter of hashed word runs, 3 MB whatever the corpus. It can take a fresh run for a known one
+(about 1 in 100 at its fullest), never a known one for fresh.
+"""
+
+import hashlib
+import re
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from config.errors import ModelError
+
+RUN_WORDS = 4
+_MAGIC = b"starling-runs-1\n"
+_HASHES = 7  # the best number at 10 bits a key; Source: Bloom (1970), k = (m / n) ln 2
+# One size for every corpus, so that two filters unite by OR: a fine-tuned model may repeat its base's corpus too.
+_BYTES = 2_990_000
+_WORD = re.compile(r"[^\W_]+")
+_ADDRESS = re.compile(r"https?://\S+|@\w+")
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """What a text has in common with the corpus.
+
+    Attributes:
+        run: length in characters of the longest stretch made of known four-word runs, normalised.
+        share: part of the text's four-word runs that are known, 0 to 1.
+        stretch: that longest stretch.
+    """
+
+    run: int
+    share: float
+    stretch: str
+
+
+def words(text: str) -> list[str]:
+    """The words of a text without case, punctuation, links and mentions."""
+    return _WORD.findall(_ADDRESS.sub(" ", text).casefold())
+
+
+def word_runs(tokens: list[str]) -> list[str]:
+    """All runs of four words; a shorter text is one run."""
+    if len(tokens) < RUN_WORDS:
+        return [" ".join(tokens)] if tokens else []
+    return [" ".join(tokens[i : i + RUN_WORDS]) for i in range(len(tokens) - RUN_WORDS + 1)]
+
+
+def _hash(run: str) -> int:
+    return int.from_bytes(hashlib.blake2b(run.encode(), digest_size=8).digest(), "little")
+
+
+class Fingerprints:
+    """The runs of one corpus, read from a file through a memory map."""
+
+    def __init__(self, bits: npt.NDArray[np.uint8], keep_one_in: int) -> None:
+        self.bits = bits
+        self.keep_one_in = keep_one_in
+
+    def overlap(self, text: str) -> Overlap:
+        """How much of a text stands in the corpus."""
+        tokens = words(text)
+        runs = word_runs(tokens)
+        hashes = np.array([_hash(run) for run in runs], np.uint64)
+        considered = hashes % np.uint64(self.keep_one_in) == 0
+        known = considered & self._contains(hashes)
+        if not considered.any():
+            return Overlap(0, 0.0, "")
+        longest = max(_stretches(known), key=lambda s: len(" ".join(tokens[s[0] : s[1]])), default=(0, 0))
+        stretch = " ".join(tokens[longest[0] : longest[1]])
+        return Overlap(len(stretch), float(known.sum() / considered.sum()), stretch)
+
+    def _contains(self, hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+        positions = _positions(hashes, len(self._bits) * 8)  # [run, hash]
+        found: npt.NDArray[np.bool_] = (self.bits[positions >> 3] >> (positions & 7) & 1).all(axis=1)
+        return found
+
+
+def _stretches(known: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Word ranges (first, last + 1) covered by consecutive known runs."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], known, [False])).astype(np.int8)))
+    return [(int(a), int(b) + RUN_WORDS - 1) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def _positions(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    low = (hashes & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    high = (hashes >> np.uint64(32)).astype(np.int64) | 1
+    return (low[:, None] + np.arange(_HASHES) * high[:, None]) % (_BYTES * 8)
+
+
+def build_fingerprints(tweets: Iterable[str], path: Path, base: Fingerprints | None = None) -> None:
+    """Write the fingerprints of a corpus; 8 bytes of memory a run while it works.
+
+    Args:
+        base: fingerprints of an earlier corpus, which the file will know as well.
+    """
+    hashes = array("Q")
+    for tweet in tweets:
+        hashes.extend(_hash(run) for run in word_runs(words(tweet)))
+    keys = np.unique(np.frombuffer(hashes, np.uint64)) if hashes else np.zeros(0, np.uint64)
+    # A corpus too large for the file keeps an even sample of its runs: it is asked about the same sample.
+    keep_one_in = max(1, round(len(keys) * 10 / (_BYTES * 8)), base.keep_one_in if base else 1)
+    keys = keys[keys % np.uint64(keep_one_in) == 0]
+    flags = np.zeros(_BYTES * 8, np.bool_)
+    for i in range(0, len(keys), 100_000):
+        flags[_positions(keys[i : i + 100_000])] = True
+    bits = np.packbits(flags, bitorder="little")
+    if base:
+        bits |= base.bits
+    path.write_bytes(_MAGIC + keep_one_in.to_bytes(8, "little") + bits.tobytes())
+
+
+def load_fingerprints(path: Path) -> Fingerprints:
+    """Open a fingerprint file.
+
+    Raises:
+        ModelError: it is missing or not such a file.
+    """
+    try:
+        with path.open("rb") as file:
+            header = file.read(len(_MAGIC) + 8)
+        if len(header) < len(_MAGIC) + 8 or not header.startswith(_MAGIC):
+            raise ModelError(f"{path} is not a fingerprint file")
+        bits = np.memmap(path, np.uint8, "r", offset=len(header))
+        if len(bits) != _BYTES:
+            raise ModelError(f"{path} is cut: {len(bits)} of {_BYTES} bytes")
+    except (OSError, ValueError) as exc:
+        raise ModelError(f"{path} cannot be read: {exc}") from exc
+    return Fingerprints(bits, int.from_bytes(header[len(_MAGIC) :], "little"))
