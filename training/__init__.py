@@ -1,0 +1,1 @@
+"""From tweets to a checkpoint: corpus, data feed, network, loop. Only this package imports TensorFlow."""

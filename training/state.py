@@ -1,0 +1,75 @@
+"""Everything a stopped run needs to go on as if it had not stopped: one file, written aside and moved into place."""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from config.errors import ModelError
+from training.export import EpochResult
+
+FILE_NAME = "state.npz"
+
+
+@dataclass
+class Position:
+    """Where a run stands.
+
+    Attributes:
+        epoch: epochs finished.
+        window: windows done of the epoch after those.
+        loss_sum, characters, seconds: of that unfinished epoch.
+        best: lowest validation loss so far; None before the first.
+    """
+
+    epoch: int = 0
+    window: int = 0
+    loss_sum: float = 0.0
+    characters: int = 0
+    seconds: float = 0.0
+    best: float | None = None
+    history: list[EpochResult] = field(default_factory=list)
+
+
+def _variables(network: Any, optimizer: Any) -> list[Any]:
+    recurrent = [v for layer in network.layers if getattr(layer, "stateful", False) for v in layer.states]
+    return [*network.variables, *recurrent, *optimizer.variables]
+
+
+def save_state(folder: Path, network: Any, optimizer: Any, position: Position) -> None:
+    """Write weights, optimizer, dropout's random state, LSTM states and position."""
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {str(i): np.asarray(v) for i, v in enumerate(_variables(network, optimizer))}
+    aside = folder / (FILE_NAME + ".part")
+    with aside.open("wb") as file:
+        np.savez(file, position=np.array(json.dumps(asdict(position))), **arrays)  # type: ignore[arg-type]
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(aside, folder / FILE_NAME)
+
+
+def load_state(folder: Path, network: Any, optimizer: Any) -> Position:
+    """Put a run back where it stood.
+
+    Raises:
+        ModelError: the file is missing, damaged, or of another network.
+    """
+    path = folder / FILE_NAME
+    variables = _variables(network, optimizer)
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            values = json.loads(str(saved["position"]))
+            arrays = [saved[str(i)] for i in range(len(variables))]
+    except FileNotFoundError as exc:
+        raise ModelError(f"{path} is missing: there is no run to resume") from exc
+    except (OSError, ValueError, KeyError, EOFError) as exc:
+        raise ModelError(f"{path} is damaged: {exc}") from exc
+    for variable, array in zip(variables, arrays, strict=True):
+        if tuple(variable.shape) != array.shape:
+            raise ModelError(f"{path} is of another network: {variable.path} has another shape")
+        variable.assign(array)
+    history = [EpochResult(**result) for result in values.pop("history")]
+    return Position(**values, history=history)
