@@ -1,0 +1,1 @@
+"""The application: commands, filters, store, review, schedule, posting, daemon."""
