@@ -27,10 +27,6 @@ class Home:
         return self.root / "daemon.lock"
 
     @property
-    def journal(self) -> Path:
-        return self.root / "answers.jsonl"
-
-    @property
     def corpus(self) -> Path:
         return self.root / "corpus"
 

@@ -93,9 +93,7 @@ class StoreSettings(_Section):
 class Settings(BaseSettings):
     """One bot's settings; environment `BOT_<SECTION>__<KEY>`, then bot.toml, then default.toml."""
 
-    model_config = SettingsConfigDict(
-        extra="forbid", frozen=True, env_prefix="BOT_", env_nested_delimiter="__"
-    )
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix="BOT_", env_nested_delimiter="__")
 
     account: AccountSettings
     posting: PostingSettings

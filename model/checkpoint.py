@@ -18,7 +18,7 @@ import numpy as np
 
 from config.errors import ModelError
 from model.fingerprints import Fingerprints, load_fingerprints
-from model.network import LstmWeights, Network, Weights
+from model.network import Floats, LstmWeights, Network, Weights
 from model.vocabulary import Vocabulary
 
 FORMAT = 1
@@ -142,9 +142,9 @@ def read_weights(path: Path, vocab_size: int) -> Weights:
             stored = archive.read("model.weights.h5")
         with h5py.File(io.BytesIO(stored), "r") as file:
             weights = _weights_from_layers(file["layers"])
+        _check_shapes(path, weights, vocab_size)
     except (OSError, KeyError, ValueError, IndexError, zipfile.BadZipFile) as exc:
         raise ModelError(f"{path} is damaged or no Keras 3 file of this network: {exc}") from exc
-    _check_shapes(path, weights, vocab_size)
     return weights
 
 
@@ -153,15 +153,13 @@ def _weights_from_layers(layers: Any) -> Weights:
     recurrent = sorted((n for n in layers if n.startswith("lstm")), key=lambda n: int(n.partition("_")[2] or 0))
     return Weights(
         embedding=_array(layers, "embedding/vars/0"),
-        layers=tuple(
-            LstmWeights(*(_array(layers, f"{name}/cell/vars/{i}") for i in range(3))) for name in recurrent
-        ),
+        layers=tuple(LstmWeights(*(_array(layers, f"{name}/cell/vars/{i}") for i in range(3))) for name in recurrent),
         dense_kernel=_array(layers, "dense/vars/0"),
         dense_bias=_array(layers, "dense/vars/1"),
     )
 
 
-def _array(layers: Any, name: str) -> np.ndarray[Any, np.dtype[np.float32]]:
+def _array(layers: Any, name: str) -> Floats:
     return np.asarray(layers[name], np.float32)
 
 
@@ -170,7 +168,7 @@ def _check_shapes(path: Path, weights: Weights, vocab_size: int) -> None:
         raise ModelError(f"{path} has no LSTM layer")
     inputs = weights.embedding.shape[1]
     units = weights.layers[0].recurrent.shape[0]
-    expected = [("embedding", weights.embedding, (vocab_size, inputs))]
+    expected: list[tuple[str, Floats, tuple[int, ...]]] = [("embedding", weights.embedding, (vocab_size, inputs))]
     for i, layer in enumerate(weights.layers):
         expected += [
             (f"lstm {i} kernel", layer.kernel, (units if i else inputs, 4 * units)),

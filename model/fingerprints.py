@@ -77,7 +77,7 @@ class Fingerprints:
         return Overlap(len(stretch), float(known.sum() / considered.sum()), stretch)
 
     def _contains(self, hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
-        positions = _positions(hashes, len(self._bits) * 8)  # [run, hash]
+        positions = _positions(hashes)  # [run, hash]
         found: npt.NDArray[np.bool_] = (self.bits[positions >> 3] >> (positions & 7) & 1).all(axis=1)
         return found
 

@@ -4,7 +4,6 @@ import json
 import os
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from config.errors import ModelError, UsageError
 from config.home import Home
@@ -79,5 +78,3 @@ def _write(home: Home, live: Live) -> None:
     aside = home.live.with_name(home.live.name + ".part")
     aside.write_text(json.dumps(vars(live), indent=1) + "\n", "utf-8")
     os.replace(aside, home.live)
-
-

@@ -270,8 +270,7 @@ def _open_text(path: Path) -> Iterator[Iterator[str]]:
             yield file
     except UnicodeDecodeError as exc:
         raise CorpusError(
-            f"{path} is not UTF-8 ({exc.reason}): convert it first, for example with "
-            f'"iconv -f WINDOWS-1252 -t UTF-8"'
+            f'{path} is not UTF-8 ({exc.reason}): convert it first, for example with "iconv -f WINDOWS-1252 -t UTF-8"'
         ) from exc
     except FileNotFoundError as exc:
         raise CorpusError(f"{path} does not exist") from exc

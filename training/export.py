@@ -130,6 +130,7 @@ def draw_loss(path: Path, history: Sequence[EpochResult]) -> None:
 
     matplotlib.use("svg")
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(6, 3.4), layout="constrained")
     axes = figure.add_subplot()
@@ -138,7 +139,7 @@ def draw_loss(path: Path, history: Sequence[EpochResult]) -> None:
     axes.plot(epochs, [r.val_loss for r in history], "o-", color="#1d5b94", label="validation")
     axes.set_xlabel("epoch")
     axes.set_ylabel("loss, nats a character")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
     figure.savefig(path, metadata={"Date": None})

@@ -29,7 +29,7 @@ from training.network import (
     weights_of,
 )
 from training.settings import ARCHITECTURE, TrainSettings, flag
-from training.state import FILE_NAME, Position, load_state, save_state
+from training.state import Position, load_state, save_state
 
 SAVE_EVERY_SECONDS = 300
 
@@ -129,7 +129,7 @@ class _Run:
         self.fingerprints = plan.folder / FINGERPRINTS_FILE
         if not (same_text and self.fingerprints.exists()):
             plan.folder.mkdir(parents=True, exist_ok=True)
-            build_fingerprints(read_tweets(plan.train_text), self.fingerprints, base and base.fingerprints())
+            build_fingerprints(read_tweets(plan.train_text), self.fingerprints, base.fingerprints() if base else None)
         self._build(vocabulary, base, same_text)
 
     def _build(self, vocabulary: Vocabulary, base: Checkpoint | None, same_text: bool) -> None:

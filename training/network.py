@@ -4,11 +4,15 @@ TensorFlow is imported inside the functions, so that importing this module costs
 """
 
 import os
-from collections.abc import Callable
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from config.errors import UsageError
 from model.network import LstmWeights, Weights
 from training.settings import TrainSettings
 
@@ -24,20 +28,39 @@ def import_keras() -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["KERAS_BACKEND"] = "tensorflow"
     try:
-        import keras
-        import tensorflow  # noqa: F401 - Keras names its backend, TensorFlow, only when it is used
-    except ImportError as exc:
-        from config.errors import UsageError
+        with _quiet_stderr():
+            import keras
+            import tensorflow
 
+            tensorflow.config.list_physical_devices()
+    except ImportError as exc:
         raise UsageError(
             'training needs TensorFlow: use "./scripts/bot train", or "pip install \'starling-bot[train]\'"'
         ) from exc
     return keras
 
 
-def build_network(
-    vocab_size: int, settings: TrainSettings, *, batch: int | None = None, stateful: bool = False
-) -> Any:
+@contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """TensorFlow writes a page about CPUs and missing GPUs past Python, whatever its log level."""
+    if "tensorflow" in sys.modules:
+        yield
+        return
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as written:
+        os.dup2(written.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            written.seek(0)
+            os.write(kept, written.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def build_network(vocab_size: int, settings: TrainSettings, *, batch: int | None = None, stateful: bool = False) -> Any:
     """Embedding → Dropout → (LSTM → Dropout) × num_layers → Dense softmax.
 
     Args:
@@ -56,9 +79,7 @@ def build_network(
     ]
     for i in range(settings.num_layers):
         suffix = f"_{i}" if i else ""
-        lstm = layers.LSTM(
-            settings.rnn_size, return_sequences=True, stateful=stateful, name=f"lstm{suffix}"
-        )
+        lstm = layers.LSTM(settings.rnn_size, return_sequences=True, stateful=stateful, name=f"lstm{suffix}")
         parts += [lstm, layers.Dropout(settings.drop_rate, name=f"dropout_{i + 1}")]
     parts.append(layers.Dense(vocab_size, activation="softmax", name="dense"))
     return import_keras().Sequential(parts, name="starling")
@@ -95,7 +116,6 @@ def build_train_step(network: Any, optimizer: Any) -> Callable[[Any, Any], float
     keras = import_keras()
     optimizer.build(network.trainable_variables)
 
-    @tf.function(reduce_retracing=True)
     def step(inputs: Any, targets: Any) -> Any:
         with tf.GradientTape() as tape:
             probabilities = network(inputs, training=True)
@@ -104,7 +124,8 @@ def build_train_step(network: Any, optimizer: Any) -> Callable[[Any, Any], float
         optimizer.apply(gradients, network.trainable_variables)
         return loss
 
-    return lambda inputs, targets: float(step(tf.constant(inputs), tf.constant(targets)))
+    compiled = tf.function(step, reduce_retracing=True)
+    return lambda inputs, targets: float(compiled(tf.constant(inputs), tf.constant(targets)))
 
 
 def reset_states(network: Any) -> None:
