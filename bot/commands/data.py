@@ -20,9 +20,7 @@ def register(app: typer.Typer) -> None:
 def import_files(
     context: typer.Context,
     files: Annotated[list[Path], typer.Argument(help="Text with one tweet a line, or a CIKM 2010 TSV file.")],
-    layout: Annotated[
-        Literal["text", "cikm"] | None, typer.Option("--as", help="Do not look, read as this.")
-    ] = None,
+    layout: Annotated[Literal["text", "cikm"] | None, typer.Option("--as", help="Do not look, read as this.")] = None,
     urls: Annotated[Literal["remove", "drop", "keep"], typer.Option(help="What to do with links.")] = "remove",
     mentions: Annotated[
         Literal["remove", "drop", "keep"],

@@ -62,7 +62,8 @@ def train(
     random_seed: Annotated[int | None, typer.Option(help="Of initial weights and dropout.")] = None,
 ) -> None:
     """Train a model on tweets. Ctrl-C saves; --resume goes on."""
-    from training.loop import RunPlan, train as train_run
+    from training.loop import RunPlan
+    from training.loop import train as train_run
     from training.network import import_keras
     from training.progress import ProgressDisplay
     from training.settings import PRESETS
@@ -156,9 +157,7 @@ def _stop_signals() -> Iterator[list[int]]:
 def evaluate(
     context: typer.Context,
     checkpoint: Annotated[Path | None, typer.Argument(help="By default the live one.")] = None,
-    text_path: Annotated[
-        Path | None, typer.Option(help="One tweet a line; by default this home's test.txt.")
-    ] = None,
+    text_path: Annotated[Path | None, typer.Option(help="One tweet a line; by default this home's test.txt.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Measure how well a model predicts tweets it has not seen."""

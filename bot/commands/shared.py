@@ -1,0 +1,38 @@
+"""What most commands open first: settings, database, account."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bot.store.accounts import open_account
+from bot.store.database import Database, database_url, open_database
+from bot.store.records import Account
+from config.home import Home
+from config.settings import Settings, load_settings
+
+
+@dataclass(frozen=True)
+class Opened:
+    """One bot, opened."""
+
+    home: Home
+    settings: Settings
+    database: Database
+    account: Account
+
+
+@contextmanager
+def opened(home: Home) -> Iterator[Opened]:
+    """Open a bot and close it again."""
+    settings = load_settings(home.settings)
+    database = open_database(database_url(settings.store.database_url, home.database))
+    try:
+        yield Opened(home, settings, database, open_account(database, settings.account.name, now()))
+    finally:
+        database.close()
+
+
+def now() -> datetime:
+    """The time, aware and in UTC."""
+    return datetime.now(UTC)
