@@ -6,6 +6,7 @@ redirects (they would turn a POST into a GET and a 200 into a false success), pr
 """
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import requests
@@ -28,9 +29,16 @@ class _TimeoutAdapter(HTTPAdapter):
         super().__init__()
         self._timeout = (connect_seconds, read_seconds)
 
-    def send(self, request: Any, **kwargs: Any) -> Any:
-        kwargs["timeout"] = self._timeout
-        return super().send(request, **kwargs)
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        return super().send(request, stream, timeout or self._timeout, verify, cert, proxies)
 
 
 class TwitterPoster:
