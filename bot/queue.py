@@ -40,7 +40,7 @@ def fill(
     """
     kept = considered = 0
     while kept < count and considered < count * _MOST_DRAFTS_EACH and not should_stop():
-        candidates = list(writer.candidates(random_seed, range(considered, considered + batch), prefix))
+        candidates = writer.candidates(random_seed, range(considered, considered + batch), prefix)
         states = tweets.add_candidates(database, account_id, candidates, now())
         considered += len(candidates)
         kept += sum(state is TweetState.PENDING for state in states)

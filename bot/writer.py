@@ -1,6 +1,6 @@
 """Writes candidates: drafts from the network, judged by the rules, with all that is needed to write them again."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from bot.filters import Rule, build_rules, reject, weighted_length
@@ -25,8 +25,11 @@ class Writer:
         self._settings = settings.sampler
         self._sampling = Sampling(settings.sampler.top_n, settings.sampler.temperature)
 
-    def candidates(self, random_seed: int, numbers: Sequence[int], prefix: str = "") -> Iterator[Candidate]:
-        """Judged drafts, kept and rejected ones, in the order in which they end."""
+    def candidates(self, random_seed: int, numbers: Sequence[int], prefix: str = "") -> list[Candidate]:
+        """Judged drafts, kept and rejected ones, in the order of their numbers.
+
+        Not in the order in which they end: short ones end first, and would be posted first.
+        """
         drafts = write_tweets(
             self._network,
             self.checkpoint.vocabulary,
@@ -37,8 +40,8 @@ class Writer:
             batch=self._settings.batch,
             max_length=self._settings.max_length,
         )
-        for draft in drafts:
-            yield self._judged(draft, random_seed, prefix)
+        in_order = sorted(drafts, key=lambda draft: draft.number)
+        return [self._judged(draft, random_seed, prefix) for draft in in_order]
 
     def _judged(self, draft: Draft, random_seed: int, prefix: str) -> Candidate:
         text = draft.text.strip()

@@ -1,15 +1,19 @@
 """`bot review`: a person decides, at the terminal."""
 
+from __future__ import annotations
+
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot.commands.shared import Opened, now, opened
-from bot.filters import Rule
 from bot.output import notice, result, result_json, table
 from bot.store.records import Tweet, TweetState
 from config.errors import BotError, UsageError
+
+if TYPE_CHECKING:
+    from bot.filters import Rule
 
 commands = typer.Typer(help="Decide on the tweets that wait: one by one, or by number.")
 _KEYS = "[a]pprove  [r]eject  [e]dit  [s]kip  [u]ndo  [q]uit"

@@ -1,15 +1,19 @@
 """What most commands open first: settings, database, account."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from bot.store.accounts import open_account
-from bot.store.database import Database, database_url, open_database
-from bot.store.records import Account
 from config.home import Home
-from config.settings import Settings, load_settings
+
+if TYPE_CHECKING:  # "bot --help" loads no database
+    from bot.store.database import Database
+    from bot.store.records import Account
+    from config.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,10 @@ class Opened:
 @contextmanager
 def opened(home: Home) -> Iterator[Opened]:
     """Open a bot and close it again."""
+    from bot.store.accounts import open_account
+    from bot.store.database import database_url, open_database
+    from config.settings import load_settings
+
     settings = load_settings(home.settings)
     database = open_database(database_url(settings.store.database_url, home.database))
     try:

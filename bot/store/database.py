@@ -80,6 +80,15 @@ def build_engine(url: URL) -> Engine:
     return engine
 
 
+def make_folder(url: URL) -> None:
+    """Make the folder of a SQLite file, if it is missing."""
+    if url.drivername.startswith("sqlite") and url.database:
+        try:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise StoreError(f"{Path(url.database).parent} cannot be made: {exc.strerror}") from exc
+
+
 def open_database(url: URL) -> Database:
     """Open a database; an empty one gets its tables in one transaction.
 
@@ -87,11 +96,7 @@ def open_database(url: URL) -> Database:
         StoreError: it cannot be opened or written, or it is older than the program.
         DatabaseTooNewError: it was written by a newer program.
     """
-    if url.drivername.startswith("sqlite") and url.database:
-        try:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as exc:
-            raise StoreError(f"{Path(url.database).parent} cannot be made: {exc.strerror}") from exc
+    make_folder(url)
     database = Database(build_engine(url))
     with database.begin() as connection:
         if not inspect(connection).has_table(_version_table.name):

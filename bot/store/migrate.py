@@ -10,7 +10,7 @@ from alembic.util import CommandError
 from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.store.database import build_engine
+from bot.store.database import build_engine, make_folder
 from bot.store.schema import HEAD_REVISION
 from config.errors import DatabaseTooNewError, StoreError
 
@@ -23,6 +23,7 @@ def upgrade_database(url: URL, now: datetime) -> str:
         DatabaseTooNewError: it was written by a newer program.
     """
     copy = ""
+    make_folder(url)
     if url.drivername.startswith("sqlite") and url.database and Path(url.database).exists():
         copied = Path(f"{url.database}.before-{now:%Y%m%d%H%M%S}")
         shutil.copy2(url.database, copied)

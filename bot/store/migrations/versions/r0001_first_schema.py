@@ -24,7 +24,7 @@ def upgrade() -> None:
     op.create_table(
         "tweets",
         sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("account_id", sa.ForeignKey("accounts.id"), nullable=False),
+        sa.Column("account_id", sa.Integer, sa.ForeignKey("accounts.id"), nullable=False),
         sa.Column("text", sa.Text, nullable=False),
         sa.Column("text_fingerprint", sa.String(64), nullable=False),
         sa.Column("original_text", sa.Text),
@@ -61,12 +61,12 @@ def upgrade() -> None:
     op.create_table(
         "slots",
         sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("account_id", sa.ForeignKey("accounts.id"), nullable=False),
+        sa.Column("account_id", sa.Integer, sa.ForeignKey("accounts.id"), nullable=False),
         sa.Column("slot_key", sa.String(60), nullable=False),
         sa.Column("due_at", sa.DateTime, nullable=False),
         sa.Column("state", sa.String(12), nullable=False),
         sa.Column("reason", sa.Text, nullable=False, server_default=""),
-        sa.Column("tweet_id", sa.ForeignKey("tweets.id")),
+        sa.Column("tweet_id", sa.Integer, sa.ForeignKey("tweets.id")),
         sa.Column("changed_at", sa.DateTime, nullable=False),
         sa.CheckConstraint(
             "state IN ('claimed', 'posted', 'dry_posted', 'empty', 'missed', 'failed')", name="state_known"
@@ -78,7 +78,7 @@ def upgrade() -> None:
         "attempts",
         sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("attempt_uuid", sa.String(36), nullable=False),
-        sa.Column("tweet_id", sa.ForeignKey("tweets.id"), nullable=False),
+        sa.Column("tweet_id", sa.Integer, sa.ForeignKey("tweets.id"), nullable=False),
         sa.Column("slot_key", sa.String(60), nullable=False),
         sa.Column("number", sa.Integer, nullable=False),
         sa.Column("dry_run", sa.Integer, nullable=False),
@@ -98,7 +98,7 @@ def upgrade() -> None:
     op.create_table(
         "events",
         sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("tweet_id", sa.ForeignKey("tweets.id"), nullable=False),
+        sa.Column("tweet_id", sa.Integer, sa.ForeignKey("tweets.id"), nullable=False),
         sa.Column("at", sa.DateTime, nullable=False),
         sa.Column("state", sa.String(12), nullable=False),
         sa.Column("actor", sa.String(200), nullable=False),
