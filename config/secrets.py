@@ -51,6 +51,8 @@ def _read_file(path: Path) -> dict[str, str]:
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise SettingsError(f'{path} can be read by others: run "chmod 600 {path}"')
         lines = path.read_text("utf-8").splitlines()
+    except UnicodeDecodeError as exc:
+        raise SettingsError(f"{path} is not UTF-8 text") from exc
     except OSError as exc:
         raise SettingsError(f"{path} cannot be read: {exc.strerror}") from exc
     pairs = (line.split("=", 1) for line in lines if "=" in line and not line.lstrip().startswith("#"))

@@ -14,6 +14,7 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+from pydantic_settings import SettingsError as UnreadableVariable
 
 from config.errors import SettingsError
 
@@ -131,6 +132,8 @@ def load_settings(path: Path) -> Settings:
     try:
         values = tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
         return Settings(**values)
+    except UnreadableVariable as exc:
+        raise SettingsError(f"a BOT_ variable in the environment is not usable: {exc}") from exc
     except tomllib.TOMLDecodeError as exc:
         raise SettingsError(f"{path} is not valid TOML: {exc}") from exc
     except UnicodeDecodeError as exc:

@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -25,6 +26,19 @@ FORMAT = 1
 WEIGHTS_FILE = "model.keras"
 JSON_FILE = "checkpoint.json"
 FINGERPRINTS_FILE = "fingerprints.bin"
+# What zipfile, zlib and h5py raise on bytes that are not what they say they are
+_DAMAGE = (
+    OSError,
+    EOFError,
+    KeyError,
+    ValueError,
+    IndexError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -76,14 +90,15 @@ def open_checkpoint(path: Path) -> Checkpoint:
     folder = _checkpoint_folder(path)
     meta = _read_meta(folder / JSON_FILE)
     weights_file = folder / WEIGHTS_FILE
-    if not weights_file.exists():
+    if not weights_file.is_file():
         raise ModelError(f'{weights_file} is missing: run "bot train" first, or choose another checkpoint')
     try:
         vocabulary = Vocabulary(("", *meta["vocabulary"]["characters"]))
         digests = meta["vocabulary"]["sha256"], meta["model_sha256"]
-    except (KeyError, TypeError) as exc:
+        vocabulary_digest = vocabulary.sha256()
+    except (KeyError, TypeError, ValueError) as exc:
         raise ModelError(f"{folder / JSON_FILE} is damaged: it has no usable entry {exc}") from exc
-    if vocabulary.sha256() != digests[0]:
+    if vocabulary_digest != digests[0]:
         raise ModelError(f"{folder / JSON_FILE} is damaged: its vocabulary was changed after training")
     if file_sha256(weights_file) != digests[1]:
         raise ModelError(f"{weights_file} is damaged or cut: it is not the file that was saved")
@@ -143,7 +158,7 @@ def read_weights(path: Path, vocab_size: int) -> Weights:
         with h5py.File(io.BytesIO(stored), "r") as file:
             weights = _weights_from_layers(file["layers"])
         _check_shapes(path, weights, vocab_size)
-    except (OSError, KeyError, ValueError, IndexError, zipfile.BadZipFile) as exc:
+    except _DAMAGE as exc:
         raise ModelError(f"{path} is damaged or no Keras 3 file of this network: {exc}") from exc
     return weights
 

@@ -5,6 +5,7 @@ A Bloom filter of hashed word runs, 3 MB whatever the corpus. It can take a fres
 """
 
 import hashlib
+import math
 import re
 from array import array
 from collections.abc import Iterable
@@ -18,7 +19,8 @@ from config.errors import ModelError
 
 RUN_WORDS = 4
 _MAGIC = b"starling-runs-1\n"
-_HASHES = 7  # the best number at 10 bits a key; Source: Bloom (1970), k = (m / n) ln 2
+_BITS_PER_KEY = 10  # 1 in 100 fresh runs is then taken for known
+_HASHES = 7  # the best number for that; Source: Bloom (1970), k = (m / n) ln 2
 # One size for every corpus, so that two filters unite by OR: a fine-tuned model may repeat its base's corpus too.
 _BYTES = 2_990_000
 _WORD = re.compile(r"[^\W_]+")
@@ -72,7 +74,7 @@ class Fingerprints:
         known = considered & self._contains(hashes)
         if not considered.any():
             return Overlap(0, 0.0, "")
-        longest = max(_stretches(known), key=lambda s: len(" ".join(tokens[s[0] : s[1]])), default=(0, 0))
+        longest = max(_stretches(known, considered), key=lambda s: len(" ".join(tokens[s[0] : s[1]])), default=(0, 0))
         stretch = " ".join(tokens[longest[0] : longest[1]])
         return Overlap(len(stretch), float(known.sum() / considered.sum()), stretch)
 
@@ -82,10 +84,19 @@ class Fingerprints:
         return found
 
 
-def _stretches(known: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Word ranges (first, last + 1) covered by consecutive known runs."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], known, [False])).astype(np.int8)))
-    return [(int(a), int(b) + RUN_WORDS - 1) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+def _stretches(known: npt.NDArray[np.bool_], considered: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Word ranges (first, last + 1) from one known run to another with no fresh one between them.
+
+    A run that the sample leaves out is neither known nor fresh: it breaks nothing.
+    """
+    unbroken = known | ~considered
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], unbroken, [False])).astype(np.int8)))
+    found = []
+    for first, last in zip(edges[::2], edges[1::2], strict=True):
+        inside = first + np.flatnonzero(known[first:last])
+        if len(inside):
+            found.append((int(inside[0]), int(inside[-1]) + RUN_WORDS))
+    return found
 
 
 def _positions(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
@@ -105,7 +116,9 @@ def build_fingerprints(tweets: Iterable[str], path: Path, base: Fingerprints | N
         hashes.extend(_hash(run) for run in word_runs(words(tweet)))
     keys = np.unique(np.frombuffer(hashes, np.uint64)) if hashes else np.zeros(0, np.uint64)
     # A corpus too large for the file keeps an even sample of its runs: it is asked about the same sample.
-    keep_one_in = max(1, round(len(keys) * 10 / (_BYTES * 8)), base.keep_one_in if base else 1)
+    # Powers of two: what a coarser sample holds, a finer one holds too, so filters of both unite.
+    needed = max(1.0, len(keys) * _BITS_PER_KEY / (_BYTES * 8))
+    keep_one_in = max(1 << math.ceil(math.log2(needed)), base.keep_one_in if base else 1)
     keys = keys[keys % np.uint64(keep_one_in) == 0]
     flags = np.zeros(_BYTES * 8, np.bool_)
     for i in range(0, len(keys), 100_000):

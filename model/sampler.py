@@ -5,6 +5,7 @@ The sampler needs of the network only `initial_state` and `step`, so a test can 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 import numpy as np
@@ -85,6 +86,8 @@ def choose(logits: Floats, uniform: npt.NDArray[np.float64], sampling: Sampling)
 
 def random_stream(random_seed: int, number: int) -> np.random.Generator:
     """The random numbers of one draft, the same whatever else is written beside it."""
+    if random_seed < 0:
+        raise UsageError("the random seed must be at least 0")
     return np.random.default_rng([random_seed, number])
 
 
@@ -140,7 +143,7 @@ def write_tweets(
     newline = int(vocabulary.encode("\n")[0])
 
     waiting = iter(numbers)
-    first = [n for n, _ in zip(waiting, range(batch), strict=False)]
+    first = list(islice(waiting, batch))
     rows = [_Row(n, random_stream(random_seed, n).random(room)) for n in first]
     state = start.rows(np.zeros(len(rows), np.intp))
     current = np.full(len(rows), ids[-1], np.intp)
@@ -154,7 +157,7 @@ def write_tweets(
             if chosen != newline and len(row.ids) < room:
                 keep.append(i)
                 continue
-            yield Draft(row.number, prefix + vocabulary.decode(row.ids), chosen == newline)
+            yield Draft(row.number, (prefix + vocabulary.decode(row.ids))[:max_length], chosen == newline)
             following = next(waiting, None)
             if following is not None:
                 rows[i] = _Row(following, random_stream(random_seed, following).random(room))

@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS tweets (
 _BLOCK = 5_000
 _CUT_FROM = 100  # characters; a shorter tweet that ends with an ellipsis was meant to
 
-_URL = re.compile(r"\s*(?:https?://|www\.)\S+")
+_URL = re.compile(r"\s*(?:https?://|(?<!\w)www\.(?=\w))\S+")
 _MENTION = re.compile(r"(?<!\w)[@\uff20]\w+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SPACES = re.compile(r"\s+")
@@ -129,7 +129,7 @@ class Cleaning:
             return text, "retweet"
         steps: list[tuple[str, Callable[[str], str]]] = [
             ("html entities", html.unescape),
-            ("broken encoding", _repair),
+            ("characters", _repair),
             ("urls", self._without_urls),
             ("mentions", self._without_mentions),
             ("white space", lambda s: _SPACES.sub(" ", _CONTROL.sub("", s)).strip()),
@@ -140,6 +140,7 @@ class Cleaning:
             return text, "mention"
         if len(text) >= _CUT_FROM and text.rstrip().endswith("\u2026"):
             return text, "cut text"
+        text = _SPACES.sub(" ", text)  # before control characters go, as some of them part words
         for name, step in steps:
             before, text = text, step(text)
             changed[name] += before != text

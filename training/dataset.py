@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from config.errors import CorpusError
+from config.errors import CorpusError, UsageError
 from model.vocabulary import Vocabulary, fold
 from training.corpus import Corpus
 
@@ -25,7 +25,8 @@ def split_corpus(corpus: Corpus, folder: Path, random_seed: int = 1) -> dict[str
     """Write train.txt, validate.txt and test.txt, one tweet a line; returns how many each got.
 
     A tweet's part follows from the seed and its own text. So the parts share no text, and a tweet held out today is
-    still held out after the next import: a model trained earlier has never seen what it is measured on.
+    still held out after the next import: a model trained earlier has never seen what it is measured on. (Only in a
+    corpus so small that a tenth of it may hold no tweet, the first and last in the order are held out for that.)
 
     Raises:
         CorpusError: fewer than three tweets.
@@ -33,6 +34,8 @@ def split_corpus(corpus: Corpus, folder: Path, random_seed: int = 1) -> dict[str
     total = corpus.count()
     if total < 3:
         raise CorpusError(f'the corpus holds {total} tweets, a split needs 3: run "bot data import FILE" first')
+    if not 0 <= random_seed < 2**32:
+        raise UsageError("--random-seed must be at least 0 and below 2**32")
     counts: Counter[str] = Counter()
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -52,10 +55,13 @@ def _split_key(key: bytes, random_seed: int) -> bytes:
 
 def _part(key: bytes, number: int, total: int) -> str:
     place = int.from_bytes(key, "big") / 2**64
-    # the first and last tweet in the order are held out even where few tweets leave the tenths empty
-    if number == 0 or place < _HELD_OUT:
+    if number == 0:
         return "validate"
-    return "test" if number == total - 1 or place >= 1 - _HELD_OUT else "train"
+    if number == total - 1:
+        return "test"
+    if total < 1 / _HELD_OUT:
+        return "train"
+    return "validate" if place < _HELD_OUT else "test" if place >= 1 - _HELD_OUT else "train"
 
 
 class _Replacing:

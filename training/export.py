@@ -5,7 +5,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib import metadata
@@ -52,11 +52,15 @@ def write_checkpoint(
     score: Score | None,
     fingerprints: Path,
     now: datetime,
+    add_files: Callable[[Path], None] = lambda folder: None,
 ) -> None:
     """Save a network with everything the bot and a reader need to know of it.
 
     The network is saved without optimizer and with open batch and time axes, so `keras.models.load_model` gives a
     model that takes any int[batch, time].
+
+    Args:
+        add_files: writes further files into the folder before it is moved into place.
     """
     aside = folder.with_name(folder.name + ".part")
     shutil.rmtree(aside, ignore_errors=True)
@@ -92,6 +96,7 @@ def write_checkpoint(
     if history:
         draw_loss(aside / "loss.svg", history)
     (aside / "CARD.md").write_text(card(meta), "utf-8")
+    add_files(aside)
     replace_folder(aside, folder)
 
 

@@ -32,6 +32,7 @@ from training.settings import ARCHITECTURE, TrainSettings, flag
 from training.state import Position, load_state, save_state
 
 SAVE_EVERY_SECONDS = 300
+_DIVERGED_NATS = 100.0  # guessing among all of Unicode costs 14
 
 
 class DivergedError(BotError):
@@ -125,7 +126,10 @@ class _Run:
         grows = plan_settings.vocab == "auto" and not same_text
         vocabulary = build_vocabulary(text.counts, start) if grows else start
         self.settings = plan_settings
-        self.facts = RunFacts(plan_settings, vocabulary, text, list(plan.sources), base.sha256 if base else None)
+        base_sha256 = base.sha256 if base else None
+        if base and same_text:  # the base of a resumed run is its own `last`
+            base_sha256 = base.meta["training"]["base_sha256"]
+        self.facts = RunFacts(plan_settings, vocabulary, text, list(plan.sources), base_sha256)
         self.fingerprints = plan.folder / FINGERPRINTS_FILE
         if not (same_text and self.fingerprints.exists()):
             plan.folder.mkdir(parents=True, exist_ok=True)
@@ -186,7 +190,7 @@ class _Run:
         inputs, targets = self.windows[position.window]
         started = self.clock()
         loss = self.train_window(inputs, targets)
-        if not math.isfinite(loss):
+        if not loss < _DIVERGED_NATS:  # also true of NaN
             raise DivergedError(
                 f"the loss became {loss} in epoch {position.epoch + 1}; {self.plan.folder / 'best'} keeps the best "
                 "epoch: try a lower --learning-rate or a --clip-norm"
@@ -218,6 +222,8 @@ class _Run:
             chars_per_second=position.characters / max(position.seconds, 1e-9),
             learning_rate=float(np.asarray(self.optimizer.learning_rate)),
         )
+        if not math.isfinite(result.val_loss):
+            raise DivergedError(f"the validation loss became {result.val_loss}: try a lower --learning-rate")
         is_best = position.best is None or result.val_loss < position.best
         self.position = Position(
             epoch=result.epoch,
@@ -244,12 +250,14 @@ class _Run:
         return next(drafts).text
 
     def _write(self, name: str, score: Score | None) -> None:
-        folder = self.plan.folder / name
-        write_checkpoint(
-            folder, self.network, self.facts, self.position.history, score, self.fingerprints, datetime.now(UTC)
-        )
-        if name == "last":
-            self._save_state()
+        def add_state(folder: Path) -> None:
+            if name == "last":  # in the same move as the weights, so that no kill can part them
+                save_state(folder, self.network, self.optimizer, self.position)
+
+        folder, history = self.plan.folder / name, self.position.history
+        now = datetime.now(UTC)
+        write_checkpoint(folder, self.network, self.facts, history, score, self.fingerprints, now, add_state)
+        self.saved_at = self.clock()
 
     def _save_state(self) -> None:
         save_state(self.last, self.network, self.optimizer, self.position)

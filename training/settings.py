@@ -50,6 +50,8 @@ class TrainSettings:
                 raise UsageError(f"{flag(name)} must be at least 1")
         if not 0 <= self.drop_rate < 1:
             raise UsageError("--drop-rate must be at least 0 and below 1")
+        if not 0 <= self.random_seed < 2**32:
+            raise UsageError("--random-seed must be at least 0 and below 2**32")
         if self.clip_norm < 0:
             raise UsageError("--clip-norm must be at least 0 (0 is off)")
         if self.learning_rate is not None and self.learning_rate <= 0:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import zipfile
+import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from config.errors import ModelError
 from training.export import EpochResult
 
 FILE_NAME = "state.npz"
+_DAMAGE = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass
@@ -34,15 +37,22 @@ class Position:
     history: list[EpochResult] = field(default_factory=list)
 
 
-def _variables(network: Any, optimizer: Any) -> list[Any]:
+def _variables(network: Any, optimizer: Any) -> dict[str, Any]:
+    """By name; the learning rate is not among them, because a resumed run may have another."""
     recurrent = [v for layer in network.layers if getattr(layer, "stateful", False) for v in layer.states]
-    return [*network.variables, *recurrent, *optimizer.variables]
+    groups = {
+        "weight": network.trainable_variables,
+        "random": network.non_trainable_variables,
+        "recurrent": recurrent,
+        "optimizer": [v for v in optimizer.variables if v is not optimizer._learning_rate],
+    }
+    return {f"{group} {i}": v for group, variables in groups.items() for i, v in enumerate(variables)}
 
 
 def save_state(folder: Path, network: Any, optimizer: Any, position: Position) -> None:
     """Write weights, optimizer, dropout's random state, LSTM states and position."""
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = {str(i): np.asarray(v) for i, v in enumerate(_variables(network, optimizer))}
+    arrays = {name: np.asarray(v) for name, v in _variables(network, optimizer).items()}
     aside = folder / (FILE_NAME + ".part")
     with aside.open("wb") as file:
         np.savez(file, position=np.array(json.dumps(asdict(position))), **arrays)  # type: ignore[arg-type]
@@ -60,14 +70,16 @@ def load_state(folder: Path, network: Any, optimizer: Any) -> Position:
     path = folder / FILE_NAME
     variables = _variables(network, optimizer)
     try:
-        with np.load(path, allow_pickle=False) as saved:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
             values = json.loads(str(saved["position"]))
-            arrays = [saved[str(i)] for i in range(len(variables))]
+            # without dropout there are no random states to save, so they may be absent
+            arrays = {name: saved[name] for name in variables if name in saved or not name.startswith("random")}
     except FileNotFoundError as exc:
         raise ModelError(f"{path} is missing: there is no run to resume") from exc
-    except (OSError, ValueError, KeyError, EOFError) as exc:
+    except _DAMAGE as exc:
         raise ModelError(f"{path} is damaged: {exc}") from exc
-    for variable, array in zip(variables, arrays, strict=True):
+    for name, array in arrays.items():
+        variable = variables[name]
         if tuple(variable.shape) != array.shape:
             raise ModelError(f"{path} is of another network: {variable.path} has another shape")
         variable.assign(array)
