@@ -1,0 +1,27 @@
+"""What several test files need."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+_SUBJECTS = ("the river", "a small boat", "our garden", "the night train", "this old radio", "a paper kite")
+_VERBS = ("waits for", "sings to", "remembers", "is late for", "paints")
+_OBJECTS = ("the rain.", "the harbour!", "an empty street", "tomorrow", "two grey herons", "the last bus?")
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint folder as the training loop writes it: 8 units, one epoch, about 60 tweets. Only to be read."""
+    from training.loop import Display, RunPlan, train
+    from training.settings import TrainSettings
+
+    folder = tmp_path_factory.mktemp("tiny")
+    rng = np.random.default_rng(11)
+    tweets = [" ".join(str(rng.choice(words)) for words in (_SUBJECTS, _VERBS, _OBJECTS)) for _ in range(60)]
+    (folder / "train.txt").write_text("\n".join(tweets[6:]) + "\n", "utf-8")
+    (folder / "validate.txt").write_text("\n".join(tweets[:6]) + "\n", "utf-8")
+    settings = TrainSettings(rnn_size=8, embedding_size=4, batch_size=4, seq_len=16, num_epochs=1)
+    plan = RunPlan(folder / "run", folder / "train.txt", folder / "validate.txt", settings)
+    train(plan, Display())
+    return plan.folder / "best"
