@@ -28,12 +28,13 @@ Rule = Callable[[str], str | None]
 
 _DIRECTION_MARKS = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
 _HASHTAG = re.compile(r"(?<!\w)[#\uff03]\w")
-_CASHTAG = re.compile(r"(?<!\w)\$[A-Za-z]{1,6}(?!\w)")
+_CASHTAG = re.compile(r"(?<!\w)\$[A-Za-z]{1,6}(?![A-Za-z0-9])")
 _RETWEET = re.compile(r"(?i:\brt\b)(?=\s*[@:])|^RT\b")
 # X links any word.tld; a model that forgets the space after a full stop writes such words ("end.Next"). X's list of
 # endings grows, so every one of two letters and more counts; "U.S." and "a.m." do not, as no ending has one letter.
 _NEARLY_LINK = re.compile(r"[^\W_]\.[^\W\d_]{2,}")
-_TOKEN = re.compile(r"[\w@$!*'-]+")
+_TOKEN = re.compile(r"[\w@$!*'\u2019\u200b-\u200d\u2060\u00ad-]+")
+_PARTS = re.compile(r"['\u2019_-]+")
 _LEET = str.maketrans("@4310!$57", "aaeioisst")
 _REPEATS = re.compile(r"(.)\1{2,}")
 
@@ -154,11 +155,13 @@ def _word_rule(settings: FilterSettings) -> Rule:
 
     def rule(text: str) -> str | None:
         for token in _TOKEN.findall(text):
-            forms = _spellings(token)
-            if forms & allowed:
-                continue
-            if forms & whole or any(form.startswith(prefixes) for form in forms if prefixes):
-                return f"it holds the blocked word {token!r}"
+            # the parts count too: well-meant, snake_case, somebody's
+            for word in {token, *_PARTS.split(token)}:
+                forms = _spellings(word)
+                if forms & allowed:
+                    continue
+                if forms & whole or any(form.startswith(prefixes) for form in forms if prefixes):
+                    return f"it holds the blocked word {word!r}"
         return None
 
     return rule
@@ -166,7 +169,9 @@ def _word_rule(settings: FilterSettings) -> Rule:
 
 def _spellings(token: str) -> set[str]:
     """What a word may be meant as: itself, with digits read as letters, with stretched letters shortened."""
-    word = token.casefold().strip("!*'-")
+    # full-width letters are letters, and characters without width part nothing
+    visible = "".join(c for c in unicodedata.normalize("NFKC", token) if unicodedata.category(c) != "Cf")
+    word = visible.casefold().strip("!*'-")
     # a number is a number: only a word with letters in it is read as leetspeak
     plain = word.translate(_LEET) if any(c.isalpha() for c in word) else word
     plain = re.sub(r"[*'-]", "", plain)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,8 @@ logger = logging.getLogger(__name__)
 _NOT_SENT_RETRY = timedelta(minutes=5)
 _RATE_LIMIT_FLOOR = timedelta(seconds=60)  # X's reset header can be missing or in the past
 _LONGEST_RESET = timedelta(hours=25)  # X's longest window is a day; a later reset is a damaged header
+_BODY_KEPT = 4096  # characters of an answer that go into the database
+_SECONDS = re.compile(r"[0-9]{1,12}")
 _KEPT_HEADERS = ("location", "x-transaction-id", "x-rate-limit-", "x-app-limit-", "x-user-limit-", "date")
 
 
@@ -66,7 +69,7 @@ def _created(answer: Answer, body: Mapping[str, Any]) -> Verdict:
     remote_id = str(data.get("id") or "") if isinstance(data, dict) else ""
     if not remote_id:
         remote_id = answer.headers.get("location", "").rstrip("/").rpartition("/")[2]
-    if not remote_id.isdigit():
+    if not (remote_id.isascii() and remote_id.isdigit()):
         return Verdict(TweetState.UNKNOWN, f"X answered {answer.status} without an id: it may stand on X or not")
     return Verdict(TweetState.POSTED, remote_id=remote_id)
 
@@ -113,7 +116,7 @@ def _reset(headers: Mapping[str, str], now: datetime) -> datetime:
     latest = now + _RATE_LIMIT_FLOOR
     for prefix in ("x-rate-limit-", "x-app-limit-24hour-", "x-user-limit-24hour-"):
         remaining, reset = headers.get(prefix + "remaining"), headers.get(prefix + "reset", "")
-        if remaining in (None, "0") and reset.isdigit():
+        if remaining in (None, "0") and _SECONDS.fullmatch(reset):
             seconds = min(int(reset) - now.timestamp(), _LONGEST_RESET.total_seconds())
             latest = max(latest, now + timedelta(seconds=seconds))
     return latest
@@ -122,7 +125,7 @@ def _reset(headers: Mapping[str, str], now: datetime) -> datetime:
 def _json_object(text: str) -> Mapping[str, Any]:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 
@@ -130,7 +133,8 @@ def _json_object(text: str) -> Mapping[str, Any]:
 def _message(body: Mapping[str, Any]) -> str:
     errors = body.get("errors")
     first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
-    return str(body.get("detail") or first.get("message") or body.get("title") or "")[:300]
+    said = str(body.get("detail") or first.get("message") or body.get("title") or "")[:300]
+    return said.encode("utf-8", "replace").decode()  # JSON can spell lone surrogates, a database cannot hold them
 
 
 def send_claimed(
@@ -151,7 +155,7 @@ def send_claimed(
         not_before=verdict.not_before,
         http_status=answer.status,
         headers={name: value for name, value in answer.headers.items() if name.startswith(_KEPT_HEADERS)},
-        body=answer.body,
+        body=answer.body[:_BODY_KEPT],
         error=answer.error,
     )
     if verdict.pause:

@@ -19,6 +19,7 @@ from config.errors import SettingsError, UsageError
 TICK_SECONDS = 30
 _LOOK_BACK = timedelta(days=7)  # after a longer downtime nobody wants the list of every missed slot
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")  # crontab's numbers; APScheduler calls Monday 0
+_LONGEST_SECONDS = 366 * 86400
 _DURATION = re.compile(r"(\d+)\s*(s|m|h)")
 
 
@@ -48,11 +49,12 @@ class Cron:
         found: dict[str, DueSlot] = {}
         for line, triggers in self.lines:
             for at in _fire_times(triggers, since, until):
-                local = at.astimezone(self.zone)
+                # fold=0: the hour that comes twice in autumn counts the first time
+                local = at.astimezone(self.zone).replace(fold=0)
                 key = f"cron {local:%Y-%m-%dT%H:%M} {self.zone.key}"
-                slot = DueSlot(key, at.astimezone(UTC), f"{local:%H:%M} ({line})")
-                if key not in found or slot.due_at < found[key].due_at:
-                    found[key] = slot
+                due_at = local.astimezone(UTC)
+                if since < due_at and key not in found:
+                    found[key] = DueSlot(key, due_at, f"{local:%H:%M} ({line})")
         return sorted(found.values(), key=lambda slot: slot.due_at)
 
     def triggers(self) -> list[BaseTrigger]:
@@ -89,6 +91,8 @@ def parse_duration(text: str) -> int:
     seconds = int(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]] if match else 0
     if not seconds:
         raise UsageError(f'"{text}" is no duration: write for example 5s, 10m or 1h')
+    if seconds > _LONGEST_SECONDS:
+        raise UsageError(f'"{text}" is longer than a year')
     return seconds
 
 

@@ -19,7 +19,6 @@ from config.secrets import Secrets
 
 logger = logging.getLogger(__name__)
 API = "https://api.twitter.com"  # tweepy's own constant; it cannot be set there
-_BODY_KEPT = 4096
 
 
 class _TimeoutAdapter(HTTPAdapter):
@@ -92,7 +91,7 @@ def _answer(response: Any) -> Answer:
     return Answer(
         status=response.status_code,
         headers={name.lower(): value for name, value in response.headers.items()},
-        body=response.text[:_BODY_KEPT],
+        body=response.text,
     )
 
 

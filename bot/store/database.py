@@ -41,7 +41,7 @@ class Database:
             with self._engine.begin() as connection:
                 yield connection
         except SQLAlchemyError as exc:
-            raise StoreError(f"the database {self.place} could not be used: {_cause(exc)}") from exc
+            raise StoreError(f"the database {self.place} could not be used: {cause_of(exc)}") from exc
 
     def close(self) -> None:
         self._engine.dispose()
@@ -58,7 +58,10 @@ def database_url(configured: str, path: Path) -> URL:
 def build_engine(url: URL) -> Engine:
     """An engine whose SQLite transactions lock at their start and are on the disk at their end."""
     if not url.drivername.startswith("sqlite"):
-        return create_engine(url)
+        try:
+            return create_engine(url)
+        except ImportError as exc:
+            raise SettingsError(f"[store] database_url needs the package {exc.name}, which is not installed") from exc
     engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_SECONDS})
 
     @event.listens_for(engine, "connect")
@@ -114,5 +117,6 @@ def open_database(url: URL) -> Database:
     return database
 
 
-def _cause(exc: SQLAlchemyError) -> str:
+def cause_of(exc: SQLAlchemyError) -> str:
+    """What the database itself said, without the library's advice."""
     return str(exc.orig) if isinstance(exc, DBAPIError) and exc.orig else str(exc)

@@ -10,7 +10,7 @@ from alembic.util import CommandError
 from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.store.database import build_engine, make_folder
+from bot.store.database import build_engine, cause_of, make_folder
 from bot.store.schema import HEAD_REVISION
 from config.errors import DatabaseTooNewError, StoreError
 
@@ -26,7 +26,10 @@ def upgrade_database(url: URL, now: datetime) -> str:
     make_folder(url)
     if url.drivername.startswith("sqlite") and url.database and Path(url.database).exists():
         copied = Path(f"{url.database}.before-{now:%Y%m%d%H%M%S}")
-        shutil.copy2(url.database, copied)
+        try:
+            shutil.copy2(url.database, copied)
+        except OSError as exc:
+            raise StoreError(f"{url.database} cannot be copied to {copied}: {exc.strerror}") from exc
         copy = f"; a copy from before is {copied}"
     settings = Config()
     settings.set_main_option("script_location", "bot.store:migrations")
@@ -38,7 +41,7 @@ def upgrade_database(url: URL, now: datetime) -> str:
     except CommandError as exc:
         raise DatabaseTooNewError(f"the database {url.database} is newer than this program: {exc}") from exc
     except SQLAlchemyError as exc:
-        raise StoreError(f"the upgrade failed, the database is as it was: {exc}") from exc
+        raise StoreError(f"the upgrade failed, the database is as it was: {cause_of(exc)}") from exc
     finally:
         engine.dispose()
     return f"the database is at revision {HEAD_REVISION}{copy}"

@@ -133,4 +133,4 @@ class Account:
 def text_fingerprint(text: str) -> str:
     """Equal for texts that a reader, and X's duplicate rule, would call the same; 64 hex digits."""
     normal = " ".join(re.split(r"\s+", unicodedata.normalize("NFC", text).casefold().strip()))
-    return hashlib.sha256(normal.encode()).hexdigest()
+    return hashlib.sha256(normal.encode("utf-8", "replace")).hexdigest()

@@ -95,7 +95,9 @@ tweets = Table(
     CheckConstraint("state <> 'posted' OR remote_id IS NOT NULL", name="posted_has_remote_id"),
     # what a person approved is what is sent: an edit changes the fingerprint and so takes the approval away
     CheckConstraint(
-        "state NOT IN ('approved', 'posting') OR (approved_by IS NOT NULL AND approved_fingerprint = text_fingerprint)",
+        # COALESCE: a comparison with NULL is neither true nor false, and a check that is not false passes
+        "state NOT IN ('approved', 'posting')"
+        " OR (approved_by IS NOT NULL AND COALESCE(approved_fingerprint, '') = text_fingerprint)",
         name="approved_as_it_is",
     ),
     UniqueConstraint("account_id", "remote_id"),

@@ -36,16 +36,7 @@ def claim_next(
         AccountBlockedError: another tweet is `posting` or `unknown`; the slot stays free.
     """
     with database.begin() as connection:
-        unsettled = connection.execute(
-            select(tweets.c.id).where(
-                tweets.c.account_id == account_id,
-                tweets.c.state.in_((TweetState.POSTING, TweetState.UNKNOWN)),
-            )
-        ).scalar()
-        if unsettled is not None:
-            raise AccountBlockedError(
-                f'what became of tweet {unsettled} is unknown, so nothing is posted: run "bot resolve {unsettled}"'
-            )
+        _refuse_if_blocked(connection, account_id)
         taken = connection.execute(
             select(slots.c.id).where(slots.c.account_id == account_id, slots.c.slot_key == slot_key)
         ).scalar()
@@ -59,26 +50,25 @@ def claim_next(
         return _insert_attempt(connection, row, slot_key, now, dry_run)
 
 
-def claim_one(database: Database, account_id: int, tweet_id: int, now: datetime, *, dry_run: bool) -> Claim | None:
-    """Transaction 1 for one approved tweet, by hand and outside the schedule; None if it is not approved."""
-    with database.begin() as connection:
-        row = _claim_oldest(connection, account_id, now, tweet_id)
-        if row is None:
-            return None
-        key = f"by hand {now.isoformat(timespec='milliseconds')}"
-        _insert_slot(connection, account_id, key, now, "claimed", now, row.id)
-        note_event(connection, row.id, TweetState.POSTING, "person", key, now)
-        return _insert_attempt(connection, row, key, now, dry_run)
+def _refuse_if_blocked(connection: Connection, account_id: int) -> None:
+    unsettled = connection.execute(
+        select(tweets.c.id).where(
+            tweets.c.account_id == account_id,
+            tweets.c.state.in_((TweetState.POSTING, TweetState.UNKNOWN)),
+        )
+    ).scalar()
+    if unsettled is not None:
+        raise AccountBlockedError(
+            f'what became of tweet {unsettled} is unknown, so nothing is posted: run "bot resolve {unsettled}"'
+        )
 
 
-def _claim_oldest(connection: Connection, account_id: int, now: datetime, tweet_id: int | None = None) -> Any:
+def _claim_oldest(connection: Connection, account_id: int, now: datetime) -> Any:
     query = select(tweets.c.id).where(
         tweets.c.account_id == account_id,
         tweets.c.state == TweetState.APPROVED,
         (tweets.c.not_before.is_(None)) | (tweets.c.not_before <= now),
     )
-    if tweet_id is not None:
-        query = query.where(tweets.c.id == tweet_id)
     # a CTE: as a sub-select in WHERE, PostgreSQL may run it more than once and claim too many
     oldest = query.order_by(tweets.c.id).limit(1).with_for_update(skip_locked=True).cte("oldest")
     claimed = (

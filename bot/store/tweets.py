@@ -231,7 +231,7 @@ def rejections(database: Database, account_id: int) -> dict[str, int]:
         .group_by(tweets.c.rule)
     )
     with database.begin() as connection:
-        return dict(connection.execute(query).tuples().all())
+        return {row.rule: row[1] for row in connection.execute(query)}
 
 
 def life(database: Database, tweet_id: int) -> list[Event]:

@@ -45,7 +45,7 @@ def upgrade() -> None:
         sa.CheckConstraint("state <> 'posted' OR remote_id IS NOT NULL", name="posted_has_remote_id"),
         sa.CheckConstraint(
             "state NOT IN ('approved', 'posting')"
-            " OR (approved_by IS NOT NULL AND approved_fingerprint = text_fingerprint)",
+            " OR (approved_by IS NOT NULL AND COALESCE(approved_fingerprint, '') = text_fingerprint)",
             name="approved_as_it_is",
         ),
         sa.UniqueConstraint("account_id", "remote_id"),
