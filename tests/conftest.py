@@ -1,5 +1,8 @@
-"""What several test files need."""
+"""What several test files need, and what no test may touch."""
 
+import os
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +11,37 @@ import pytest
 _SUBJECTS = ("the river", "a small boat", "our garden", "the night train", "this old radio", "a paper kite")
 _VERBS = ("waits for", "sings to", "remembers", "is late for", "paints")
 _OBJECTS = ("the rain.", "the harbour!", "an empty street", "tomorrow", "two grey herons", "the last bus?")
+
+
+class ForbiddenConnectionError(Exception):
+    """A test tried to leave this machine."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_but_loopback() -> Iterator[None]:
+    """No test reaches a host but this one, whatever the code under test would like to."""
+    connect = socket.socket.connect
+
+    def loopback_only(self: socket.socket, address: object) -> None:
+        if self.family != socket.AF_UNIX and not str(address[0]).startswith(("127.", "::1", "localhost")):
+            raise ForbiddenConnectionError(str(address))
+        connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", loopback_only)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_from_outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The developer's own keys, settings and bot are out of reach."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(("TWITTER_", "BOT_"))]:
+            patch.delenv(name)
+        nowhere = tmp_path_factory.mktemp("nowhere") / "a-file"
+        nowhere.write_text("a test has to name its home")
+        patch.setenv("BOT_HOME", str(nowhere))
+        yield
 
 
 @pytest.fixture(scope="session")
