@@ -87,7 +87,7 @@ def _compiled_loop(model: object, length: int = 200) -> Callable[[], int]:
     embedding, lstm, dense = (model.get_layer(name) for name in ("embedding", "lstm", "dense"))
 
     @tf.function
-    def step(ids: tf.Tensor, hidden: tf.Tensor, cell: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    def step(ids: object, hidden: object, cell: object) -> tuple[object, list[object]]:
         output, states = lstm.cell(embedding(ids), [hidden, cell])
         return dense(output), states
 
