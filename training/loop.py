@@ -267,7 +267,8 @@ class _Run:
 def _resumed(plan: RunPlan, text_sha256: str) -> tuple[Checkpoint, bool, TrainSettings]:
     """The run in the folder, whether the text is still the same, and the settings to go on with."""
     last = plan.folder / "last"
-    restore_interrupted(last)
+    for name in ("best", "last"):
+        restore_interrupted(plan.folder / name)
     if not last.is_dir():
         raise ModelError(f"{plan.folder} holds no run to resume")
     checkpoint = open_checkpoint(last)

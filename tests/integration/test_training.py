@@ -196,14 +196,16 @@ def test_run_killed_while_it_writes_the_last_epoch_can_be_resumed(plan, monkeypa
     assert [result.epoch for result in history] == [1, 2]
 
 
-def test_run_killed_between_the_two_renames_can_be_resumed(plan, copied):
-    (copied / "last").rename(copied / "last.old")
+@pytest.mark.parametrize("name", ["best", "last"])
+def test_run_killed_between_the_two_renames_can_be_resumed(plan, copied, name):
+    (copied / name).rename(copied / f"{name}.old")
 
     history = train(
         replace(plan, resume=True, settings=replace(TINY, num_epochs=3), changed=frozenset({"num_epochs"})), Display()
     )
 
     assert [result.epoch for result in history] == [1, 2, 3]
+    assert (copied / name).is_dir()
 
 
 def test_resume_with_another_network_names_the_option(plan, copied):
