@@ -21,7 +21,6 @@ from training.export import EpochResult, RunFacts, restore_interrupted, write_ch
 from training.network import (
     build_network,
     build_optimizer,
-    build_train_step,
     grow_vocabulary,
     import_keras,
     reset_states,
@@ -30,6 +29,7 @@ from training.network import (
 )
 from training.settings import ARCHITECTURE, TrainSettings, flag
 from training.state import Position, load_state, save_state
+from training.step import build_train_step, choose_arithmetic
 
 SAVE_EVERY_SECONDS = 300
 _DIVERGED_NATS = 100.0  # guessing among all of Unicode costs 14
@@ -152,7 +152,11 @@ class _Run:
         if base:
             rng = np.random.default_rng(settings.random_seed)
             set_weights(self.network, grow_vocabulary(base.weights(), len(vocabulary), rng))
-        self.train_window = build_train_step(self.network, self.optimizer)
+        arithmetic = choose_arithmetic(settings.precision)
+        resets = settings.tweet_resets and arithmetic != "cudnn"
+        newline = int(vocabulary.encode("\n")[0]) if resets else None
+        self.train_window = build_train_step(self.network, self.optimizer, settings, arithmetic, newline)
+        self.display.notice(f"training in {arithmetic}")
         self.last = self.plan.folder / "last"
         self.position = load_state(self.last, self.network, self.optimizer) if same_text else Position()
         if same_text and self.position.epoch >= settings.num_epochs:

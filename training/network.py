@@ -1,4 +1,4 @@
-"""The network in Keras, its training step, and its weights on the way in and out.
+"""The network in Keras, its optimizer, and its weights on the way in and out.
 
 TensorFlow is imported inside the functions, so that importing this module costs nothing.
 """
@@ -6,7 +6,7 @@ TensorFlow is imported inside the functions, so that importing this module costs
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -107,25 +107,6 @@ def build_optimizer(settings: TrainSettings, steps: int) -> Any:
         "adam": keras.optimizers.Adam,
     }
     return classes[settings.optimizer](rate, global_clipnorm=settings.clip_norm or None, **extras)
-
-
-def build_train_step(network: Any, optimizer: Any) -> Callable[[Any, Any], float]:
-    """A compiled function from inputs and targets, int32[batch, time], to the mean loss in nats before the update."""
-    import tensorflow as tf
-
-    keras = import_keras()
-    optimizer.build(network.trainable_variables)
-
-    def step(inputs: Any, targets: Any) -> Any:
-        with tf.GradientTape() as tape:
-            probabilities = network(inputs, training=True)
-            loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(targets, probabilities))
-        gradients = tape.gradient(loss, network.trainable_variables)
-        optimizer.apply(gradients, network.trainable_variables)
-        return loss
-
-    compiled = tf.function(step, reduce_retracing=True)
-    return lambda inputs, targets: float(compiled(tf.constant(inputs), tf.constant(targets)))
 
 
 def reset_states(network: Any) -> None:

@@ -10,6 +10,7 @@ OPTIMIZERS = ("sgd", "rmsprop", "adagrad", "adadelta", "adam")
 DEFAULT_LEARNING_RATES = {"sgd": 0.01, "rmsprop": 0.001, "adagrad": 0.01, "adadelta": 1.0, "adam": 0.001}
 SCHEDULES = ("constant", "cosine")
 VOCABULARIES = ("auto", "ascii98")
+PRECISIONS = ("auto", "float32", "bfloat16")
 ARCHITECTURE = ("num_layers", "rnn_size", "embedding_size")
 
 
@@ -27,6 +28,8 @@ class TrainSettings:
         clip_norm: largest norm of all gradients together; 0 is off.
         num_epochs: passes over the text.
         vocab: "auto" adds the corpus' own frequent characters to ASCII, "ascii98" does not.
+        tweet_resets: forget the tweet before at the start of each, as when writing and measuring.
+        precision: of matrix products on a CPU; "auto" is bfloat16 where the processor has it.
         random_seed: of initial weights and dropout.
     """
 
@@ -42,6 +45,8 @@ class TrainSettings:
     optimizer: str = "adam"
     num_epochs: int = 10
     vocab: str = "auto"
+    tweet_resets: bool = True
+    precision: str = "auto"
     random_seed: int = 1
 
     def __post_init__(self) -> None:
@@ -56,7 +61,12 @@ class TrainSettings:
             raise UsageError("--clip-norm must be at least 0 (0 is off)")
         if self.learning_rate is not None and self.learning_rate <= 0:
             raise UsageError("--learning-rate must be above 0")
-        for name, allowed in (("optimizer", OPTIMIZERS), ("lr_schedule", SCHEDULES), ("vocab", VOCABULARIES)):
+        for name, allowed in (
+            ("optimizer", OPTIMIZERS),
+            ("lr_schedule", SCHEDULES),
+            ("vocab", VOCABULARIES),
+            ("precision", PRECISIONS),
+        ):
             if getattr(self, name) not in allowed:
                 raise UsageError(f"{flag(name)} must be one of {', '.join(allowed)}")
 
@@ -85,6 +95,8 @@ PRESETS = {
         clip_norm=5.0,
         optimizer="rmsprop",
         vocab="ascii98",
+        tweet_resets=False,
+        precision="float32",
     ),
 }
 

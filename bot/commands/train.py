@@ -59,6 +59,13 @@ def train(
         Literal["auto", "ascii98"] | None,
         typer.Option(help="auto: ASCII and the text's own frequent characters; ascii98: the seed's 98."),
     ] = None,
+    tweet_resets: Annotated[
+        bool | None, typer.Option(help="Forget the tweet before at the start of each (not on a GPU).")
+    ] = None,
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"] | None,
+        typer.Option(help="Of matrix products on a CPU; auto is bfloat16 where the processor has it."),
+    ] = None,
     random_seed: Annotated[int | None, typer.Option(help="Of initial weights and dropout.")] = None,
 ) -> None:
     """Train a model on tweets. Ctrl-C saves; --resume goes on."""
@@ -73,7 +80,7 @@ def train(
         "num_layers": num_layers, "rnn_size": rnn_size, "embedding_size": embedding_size, "batch_size": batch_size,
         "seq_len": seq_len, "drop_rate": drop_rate, "learning_rate": learning_rate, "lr_schedule": lr_schedule,
         "clip_norm": clip_norm, "optimizer": optimizer, "num_epochs": num_epochs, "vocab": vocab,
-        "random_seed": random_seed,
+        "tweet_resets": tweet_resets, "precision": precision, "random_seed": random_seed,
     }  # fmt: skip
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     if resume and (base or from_scratch):

@@ -19,7 +19,7 @@ from model.vocabulary import ASCII98
 from training.dataset import read_tweets
 from training.export import EpochResult
 from training.loop import Display, DivergedError, RunPlan, train
-from training.network import build_network, build_optimizer, build_train_step, import_keras, weights_of
+from training.network import build_optimizer, import_keras
 from training.settings import PRESETS, TrainSettings
 
 pytestmark = pytest.mark.slow
@@ -462,51 +462,6 @@ def test_same_seed_gives_the_same_weights_and_another_seed_others(plan, tmp_path
 def test_seed_that_keras_cannot_take_is_a_usage_error(seed):
     with pytest.raises(UsageError, match="--random-seed"):
         replace(TINY, random_seed=seed)
-
-
-def network_and_step(settings: TrainSettings):
-    import_keras().utils.set_random_seed(3)
-    network = build_network(len(ASCII98), settings, batch=2, stateful=True)
-    return network, build_train_step(network, build_optimizer(settings, 10))
-
-
-def one_window() -> tuple[np.ndarray, np.ndarray]:
-    ids = ASCII98.encode("the river waits for the rain and the rain is late").astype(np.int32)
-    return ids[:48].reshape(2, 24), ids[1:49].reshape(2, 24)
-
-
-@pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adagrad", "adadelta", "adam"])
-def test_training_step_changes_every_weight(optimizer):
-    network, step = network_and_step(
-        replace(TINY, num_layers=2, optimizer=optimizer, learning_rate=None, lr_schedule="constant", drop_rate=0.0)
-    )
-    before = arrays(weights_of(network))
-
-    loss = step(*one_window())
-
-    assert loss == pytest.approx(math.log(98), abs=0.1)  # an untrained network finds all characters alike
-    assert all((old != new).any() for old, new in zip(before, arrays(weights_of(network)), strict=True))
-
-
-@pytest.mark.parametrize("clip_norm", [0.01, 0.5])
-def test_gradients_are_clipped_by_their_norm_all_together(clip_norm):
-    """With plain SGD at rate 1 the whole update is as long as the clipped gradient."""
-    network, step = network_and_step(replace(SGD, num_layers=2, learning_rate=1.0, clip_norm=clip_norm, drop_rate=0.0))
-    before = arrays(weights_of(network))
-
-    step(*one_window())
-
-    changes = [new - old for old, new in zip(before, arrays(weights_of(network)), strict=True)]
-    norm = math.sqrt(sum(float((change.astype(np.float64) ** 2).sum()) for change in changes))
-    assert norm == pytest.approx(min(clip_norm, norm_without_clipping()), rel=1e-3)
-
-
-def norm_without_clipping() -> float:
-    network, step = network_and_step(replace(SGD, num_layers=2, learning_rate=1.0, clip_norm=0.0, drop_rate=0.0))
-    before = arrays(weights_of(network))
-    step(*one_window())
-    changes = [new - old for old, new in zip(before, arrays(weights_of(network)), strict=True)]
-    return math.sqrt(sum(float((change.astype(np.float64) ** 2).sum()) for change in changes))
 
 
 def test_original_preset_is_the_optimizer_of_the_seed():

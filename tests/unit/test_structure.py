@@ -23,7 +23,7 @@ HOMES = {
     "apscheduler": "bot/schedule.py",
     "sqlalchemy": "bot/store/",
     "alembic": "bot/store/",
-    "tensorflow": "training/network.py",
+    "tensorflow": "training/",
     "keras": "training/network.py",
     "matplotlib": "training/export.py",
 }
