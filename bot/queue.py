@@ -7,10 +7,12 @@ from datetime import datetime
 
 from bot.store import tweets
 from bot.store.database import Database
-from bot.store.records import DRY_RUN, TweetState
+from bot.store.records import DRY_RUN, PERSON, TweetState
 from bot.writer import Writer
+from model.fingerprints import word_runs, words
 
 logger = logging.getLogger(__name__)
+_REPEATED_RUNS = 3  # four-word runs; together at least six words of the forgotten tweet
 _MOST_DRAFTS_EACH = 60  # drafts considered for each tweet wanted; a model that needs more is not worth its queue
 
 
@@ -57,3 +59,15 @@ def approve_all_for_dry_run(database: Database, account_id: int, now: datetime) 
     """Approve what waits, in the name of the dry run: a live daemon takes these approvals back."""
     for tweet in tweets.in_state(database, account_id, [TweetState.PENDING]):
         tweets.approve(database, tweet.id, DRY_RUN, now)
+
+
+def reject_repetitions(database: Database, account_id: int, forgotten: str, now: datetime) -> list[int]:
+    """Reject what waits and repeats a tweet that is to be forgotten; returns the numbers of what was rejected."""
+    runs = set(word_runs(words(forgotten)))
+    rejected = []
+    for tweet in tweets.in_state(database, account_id, [TweetState.PENDING, TweetState.APPROVED]):
+        own = set(word_runs(words(tweet.text)))
+        if own and (len(own & runs) >= _REPEATED_RUNS or own <= runs):
+            tweets.reject(database, tweet.id, PERSON, "repeats a forgotten tweet", now)
+            rejected.append(tweet.id)
+    return rejected

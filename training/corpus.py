@@ -4,53 +4,39 @@ It is one SQLite file beside the home's other state, so an import is all or noth
 corpus, and a tweet stands in it once however often its file is imported.
 """
 
-import hashlib
-import html
-import re
+import json
 import sqlite3
-import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-import ftfy
-
 from config.errors import CorpusError, StoreError
-from model.vocabulary import fold
+from training.account_export import is_export, read_export
+from training.cleaning import SHARED, Cleaning, RawTweet, alike, fingerprint, sketch, words_of
+from training.sources import LAYOUTS, Reading, check_api_content, detect_text_layout, open_text
 
 FILE_NAME = "corpus.sqlite3"
+# A tweet's sketch is what near duplicates are found by. What was forgotten is known by its fingerprint alone.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sources (
-    id INTEGER PRIMARY KEY, path TEXT NOT NULL, layout TEXT NOT NULL, imported_at TEXT NOT NULL,
-    read INTEGER NOT NULL, kept INTEGER NOT NULL
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, layout TEXT NOT NULL, imported_at TEXT NOT NULL,
+    licence TEXT NOT NULL, consent TEXT NOT NULL, cleaning TEXT NOT NULL, read INTEGER NOT NULL, kept INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS tweets (
-    fingerprint BLOB PRIMARY KEY, text TEXT NOT NULL, remote_id TEXT, source_id INTEGER NOT NULL REFERENCES sources
+    fingerprint BLOB PRIMARY KEY, text TEXT NOT NULL, remote_id TEXT, created_at TEXT,
+    source_id INTEGER NOT NULL REFERENCES sources
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS tweets_by_remote_id ON tweets (remote_id) WHERE remote_id IS NOT NULL;
+CREATE TABLE IF NOT EXISTS sketches (
+    number INTEGER NOT NULL, fingerprint BLOB NOT NULL, PRIMARY KEY (number, fingerprint)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS forgotten (fingerprint BLOB PRIMARY KEY) WITHOUT ROWID;
 """
 _BLOCK = 5_000
-_CUT_FROM = 100  # characters; a shorter tweet that ends with an ellipsis was meant to
-
-_URL = re.compile(r"\s*(?:https?://|(?<!\w)www\.(?=\w))\S+")
-_MENTION = re.compile(r"(?<!\w)[@\uff20]\w+")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_SPACES = re.compile(r"\s+")
-_RETWEET = re.compile(r"(?:RT|MT)\b[ :]*@|.*\bRT @", re.DOTALL)
-# CIKM 2010: user, tweet id, text, time; the text may hold line breaks and tabs, the time ends the record.
-_CIKM_START = re.compile(r"(\d+)\t(\d+)\t(.*)", re.DOTALL)
-_CIKM_START_LINE = re.compile(r"\d+\t\d{6,}\t")
-_CIKM_END = re.compile(r"(.*)\t(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\s*", re.DOTALL)
-
-
-@dataclass(frozen=True)
-class RawTweet:
-    """A tweet as it stood in a file."""
-
-    text: str
-    remote_id: str | None = None
+_CANDIDATES = 20  # near duplicates compared with; a run of words that thousands share says little
 
 
 @dataclass
@@ -65,106 +51,21 @@ class ImportReport:
     changed: Counter[str] = field(default_factory=Counter)
 
 
-def read_text(lines: Iterable[str]) -> Iterator[RawTweet]:
-    """One tweet a line."""
-    for line in lines:
-        yield RawTweet(line.rstrip("\r\n"))
+@dataclass(frozen=True)
+class Terms:
+    """By what right a source is learnt from; shown with the corpus and in the model's card."""
 
-
-def read_cikm(lines: Iterable[str]) -> Iterator[RawTweet]:
-    """The records of the CIKM 2010 set; one that runs over several lines is one tweet."""
-    record = ""
-    for line in lines:
-        # A record whose time is missing ends where the next one starts, so one bad line costs one tweet.
-        if record and _CIKM_START_LINE.match(line):
-            yield from _cikm_record(record)
-            record = ""
-        record += line
-        if _CIKM_END.fullmatch(record):
-            yield from _cikm_record(record)
-            record = ""
-    if record.strip():
-        yield from _cikm_record(record)
-
-
-def _cikm_record(record: str) -> Iterator[RawTweet]:
-    if not record.strip():
-        return
-    start = _CIKM_START.match(record)
-    if not start:
-        yield RawTweet("")
-        return
-    end = _CIKM_END.fullmatch(start[3])
-    yield RawTweet(end[1] if end else start[3], start[2])
-
-
-LAYOUTS: dict[str, Callable[[Iterable[str]], Iterator[RawTweet]]] = {"text": read_text, "cikm": read_cikm}
+    licence: str = ""
+    consent: str = ""
 
 
 def detect_layout(path: Path) -> str:
-    """`cikm` if the first lines are such records, else `text`."""
-    with _open_text(path) as lines:
-        for _, line in zip(range(20), lines, strict=False):
-            if line.strip():
-                return "cikm" if re.match(r"\d+\t\d+\t[^\t]*", line) else "text"
-    return "text"
+    """ "export" or one of `training.sources.LAYOUTS`, by the content.
 
-
-@dataclass(frozen=True)
-class Cleaning:
-    """Which repairs and drops apply.
-
-    Attributes:
-        urls: "remove" them from the text, "drop" tweets with one, or "keep".
-        mentions: the same for @names; "remove" takes only those a reply begins with, as the rest carry the sentence.
+    Raises:
+        CorpusError: there is no such file, or it is not UTF-8.
     """
-
-    urls: str = "remove"
-    mentions: str = "keep"
-    retweets: bool = False
-
-    def clean(self, text: str, changed: Counter[str]) -> tuple[str, str]:
-        """The text to keep and "", or the text and the reason to drop it."""
-        if not self.retweets and _RETWEET.match(text):
-            return text, "retweet"
-        steps: list[tuple[str, Callable[[str], str]]] = [
-            ("html entities", html.unescape),
-            ("characters", _repair),
-            ("urls", self._without_urls),
-            ("mentions", self._without_mentions),
-            ("white space", lambda s: _SPACES.sub(" ", _CONTROL.sub("", s)).strip()),
-        ]
-        if self.urls == "drop" and _URL.search(text):
-            return text, "url"
-        if self.mentions == "drop" and _MENTION.search(text):
-            return text, "mention"
-        if len(text) >= _CUT_FROM and text.rstrip().endswith("\u2026"):
-            return text, "cut text"
-        text = _SPACES.sub(" ", text)  # before control characters go, as some of them part words
-        for name, step in steps:
-            before, text = text, step(text)
-            changed[name] += before != text
-        return (text, "") if text else (text, "empty")
-
-    def _without_urls(self, text: str) -> str:
-        return text if self.urls == "keep" else _URL.sub("", text)
-
-    def _without_mentions(self, text: str) -> str:
-        if self.mentions != "remove":
-            return text
-        while match := _MENTION.match(text.lstrip()):
-            text = text.lstrip()[match.end() :]
-        return text
-
-
-def _repair(text: str) -> str:
-    text = ftfy.fix_encoding(text) if not text.isascii() else text
-    return unicodedata.normalize("NFC", fold(text))
-
-
-def fingerprint(text: str) -> bytes:
-    """Equal for texts that differ only in case and white space; 16 bytes."""
-    return hashlib.blake2b(_SPACES.sub(" ", text).strip().casefold().encode(), digest_size=16).digest()
+    return "export" if is_export(path) else detect_text_layout(path)
 
 
 class Corpus:
@@ -190,59 +91,40 @@ class Corpus:
         *,
         now: datetime,
         layout: str | None = None,
+        column: str | None = None,
         cleaning: Cleaning | None = None,
+        terms: Terms | None = None,
+        allow_api_content: bool = False,
         progress: Callable[[int], None] = lambda read: None,
     ) -> ImportReport:
-        """Read one file into the corpus, whole or not at all.
+        """Read one file, or the folder of an account export, into the corpus, whole or not at all.
 
         Args:
-            layout: one of LAYOUTS; by default what the content looks like.
+            layout: "export" or one of LAYOUTS; by default what the content looks like.
+            column: of a table or of JSON objects, where the text is.
             progress: called now and then with the number of tweets read so far.
 
         Raises:
-            CorpusError: there is no such file, it is empty, or it is not UTF-8.
+            CorpusError: there is no such file, it is empty, or it cannot be read as what it looks like.
+            UsageError: it came through the X API, and that was not allowed.
             StoreError: the corpus cannot be written.
         """
         cleaning = cleaning or Cleaning()
+        terms = terms or Terms()
         report = ImportReport(str(path), layout or detect_layout(path))
+        check_api_content(report.layout, path, allow_api_content)
         with self._connect() as connection:
-            source_id = connection.execute(
-                "INSERT INTO sources (path, layout, imported_at, read, kept) VALUES (?, ?, ?, 0, 0)",
-                (report.path, report.layout, now.isoformat()),
-            ).lastrowid
-            with _open_text(path) as lines:
-                for raw in LAYOUTS[report.layout](lines):
-                    self._add(connection, raw, source_id, cleaning, report)
+            adding = _Adding(connection, cleaning, report)
+            adding.start(path.resolve().name, now, terms)
+            with _tweets(path, report.layout, Reading(column)) as tweets:
+                for raw in tweets:
+                    adding.add(raw)
                     if report.read % _BLOCK == 0:
                         progress(report.read)
             if not report.read:
-                raise CorpusError(f"{path} is empty: expected one tweet a line")
-            connection.execute(
-                "UPDATE sources SET read = ?, kept = ? WHERE id = ?", (report.read, report.kept, source_id)
-            )
+                raise CorpusError(f"{path} is empty: there are no tweets in it")
+            adding.finish()
         return report
-
-    def _add(
-        self,
-        connection: sqlite3.Connection,
-        raw: RawTweet,
-        source_id: int | None,
-        cleaning: Cleaning,
-        report: ImportReport,
-    ) -> None:
-        report.read += 1
-        text, reason = cleaning.clean(raw.text, report.changed)
-        if reason:
-            report.dropped[reason] += 1
-            return
-        cursor = connection.execute(
-            "INSERT OR IGNORE INTO tweets VALUES (?, ?, ?, ?)",
-            (fingerprint(text), text, raw.remote_id, source_id),
-        )
-        if cursor.rowcount:
-            report.kept += 1
-        else:
-            report.dropped["duplicate"] += 1
 
     def count(self) -> int:
         """How many tweets it holds."""
@@ -256,26 +138,110 @@ class Corpus:
         with self._connect() as connection:
             yield from connection.execute("SELECT fingerprint, text FROM tweets ORDER BY fingerprint")
 
+    def dated(self) -> Iterator[tuple[str, str]]:
+        """Time and text of every tweet whose time is known, oldest first."""
+        with self._connect() as connection:
+            yield from connection.execute(
+                "SELECT created_at, text FROM tweets WHERE created_at IS NOT NULL ORDER BY created_at, fingerprint"
+            )
+
+    def forget(self, remote_id: str) -> str | None:
+        """Remove a tweet for good: another import does not bring it back. Returns its text; None if it is not there.
+
+        Args:
+            remote_id: X's number of the tweet, or the whole text of one that has none.
+        """
+        with self._connect() as connection:
+            row = connection.execute(
+                "SELECT fingerprint, text FROM tweets WHERE remote_id = ? OR fingerprint = ?",
+                (remote_id, fingerprint(remote_id)),
+            ).fetchone()
+            if row is None:
+                return None
+            key, text = row
+            connection.execute("DELETE FROM tweets WHERE fingerprint = ?", (key,))
+            connection.executemany(
+                "DELETE FROM sketches WHERE number = ? AND fingerprint = ?",
+                [(number, key) for number in sketch(words_of(text))],
+            )
+            connection.execute("INSERT OR IGNORE INTO forgotten VALUES (?)", (key,))
+            return str(text)
+
     def sources(self) -> list[dict[str, object]]:
         """Where the tweets came from, oldest first."""
+        names = ("file", "layout", "imported_at", "licence", "consent", "read", "kept")
         with self._connect() as connection:
-            rows = connection.execute("SELECT path, layout, imported_at, read, kept FROM sources ORDER BY id")
-            return [dict(zip(("file", "layout", "imported_at", "read", "kept"), row, strict=True)) for row in rows]
+            rows = connection.execute(
+                "SELECT name, layout, imported_at, licence, consent, read, kept FROM sources ORDER BY id"
+            )
+            return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 @contextmanager
-def _open_text(path: Path) -> Iterator[Iterator[str]]:
-    """The lines of a UTF-8 file; only line feeds end a line, as separators like U+2028 stand inside tweets."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="\n") as file:
-            yield file
-    except UnicodeDecodeError as exc:
-        raise CorpusError(
-            f'{path} is not UTF-8 ({exc.reason}): convert it first, for example with "iconv -f WINDOWS-1252 -t UTF-8"'
-        ) from exc
-    except FileNotFoundError as exc:
-        raise CorpusError(f"{path} does not exist") from exc
-    except IsADirectoryError as exc:
-        raise CorpusError(f"{path} is a folder, not a file") from exc
-    except PermissionError as exc:
-        raise CorpusError(f"{path} cannot be read: {exc.strerror}") from exc
+def _tweets(path: Path, layout: str, reading: Reading) -> Iterator[Iterator[RawTweet]]:
+    if layout == "export":
+        if not path.exists():
+            raise CorpusError(f"{path} does not exist")
+        yield read_export(path)
+        return
+    with open_text(path) as file:
+        yield LAYOUTS[layout](file, reading)
+
+
+class _Adding:
+    """One import in its transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, cleaning: Cleaning, report: ImportReport) -> None:
+        self._connection, self._cleaning, self._report = connection, cleaning, report
+
+    def start(self, name: str, now: datetime, terms: Terms) -> None:
+        cleaning = json.dumps(self._cleaning.as_json())
+        self._source_id = self._connection.execute(
+            "INSERT INTO sources (name, layout, imported_at, licence, consent, cleaning, read, kept) "
+            "VALUES (?, ?, ?, ?, ?, ?, 0, 0)",
+            (name, self._report.layout, now.isoformat(), terms.licence, terms.consent, cleaning),
+        ).lastrowid
+
+    def finish(self) -> None:
+        self._connection.execute(
+            "UPDATE sources SET read = ?, kept = ? WHERE id = ?",
+            (self._report.read, self._report.kept, self._source_id),
+        )
+
+    def add(self, raw: RawTweet) -> None:
+        report = self._report
+        report.read += 1
+        text, reason = self._cleaning.clean(raw, report.changed)
+        reason = reason or self._insert(raw, text)
+        if reason:
+            report.dropped[reason] += 1
+        else:
+            report.kept += 1
+
+    def _insert(self, raw: RawTweet, text: str) -> str:
+        """Why not, or ""."""
+        key = fingerprint(text)
+        known = self._connection.execute(
+            "SELECT 1 FROM tweets WHERE fingerprint = ? UNION ALL SELECT 2 FROM forgotten WHERE fingerprint = ?",
+            (key, key),
+        ).fetchone()
+        if known:
+            return "duplicate" if known[0] == 1 else "forgotten"
+        words = words_of(text)
+        numbers = sketch(words)
+        if not self._cleaning.near_duplicates and self._has_twin(set(words), numbers):
+            return "near duplicate"
+        self._connection.execute(
+            "INSERT INTO tweets VALUES (?, ?, ?, ?, ?)", (key, text, raw.remote_id, raw.created_at, self._source_id)
+        )
+        self._connection.executemany("INSERT INTO sketches VALUES (?, ?)", [(number, key) for number in numbers])
+        return ""
+
+    def _has_twin(self, words: set[str], numbers: list[int]) -> bool:
+        found = self._connection.execute(
+            f"SELECT text FROM tweets JOIN (SELECT fingerprint FROM sketches "  # noqa: S608 - only question marks
+            f"WHERE number IN ({','.join('?' * len(numbers))}) "
+            "GROUP BY fingerprint HAVING count(*) >= ? LIMIT ?) USING (fingerprint)",
+            (*numbers, min(SHARED, len(numbers)), _CANDIDATES),
+        )
+        return any(alike(words, set(words_of(other))) for (other,) in found)

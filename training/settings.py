@@ -45,7 +45,7 @@ class TrainSettings:
     optimizer: str = "adam"
     num_epochs: int = 10
     vocab: str = "auto"
-    tweet_resets: bool = True
+    tweet_resets: bool = False
     precision: str = "auto"
     random_seed: int = 1
 

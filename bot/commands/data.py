@@ -1,15 +1,21 @@
 """`bot data`: tweets into the corpus, the corpus into train, validate and test."""
 
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from bot.commands.shared import now, opened
 from bot.output import notice, result, result_json
+from config.errors import UsageError
 from config.home import Home
 
+if TYPE_CHECKING:
+    from training.corpus import ImportReport
+
 commands = typer.Typer(no_args_is_help=True, help="The tweets to learn from.")
+Treatment = Literal["remove", "drop", "keep"]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -19,40 +25,60 @@ def register(app: typer.Typer) -> None:
 @commands.command("import")
 def import_files(
     context: typer.Context,
-    files: Annotated[list[Path], typer.Argument(help="Text with one tweet a line, or a CIKM 2010 TSV file.")],
-    layout: Annotated[Literal["text", "cikm"] | None, typer.Option("--as", help="Do not look, read as this.")] = None,
-    urls: Annotated[Literal["remove", "drop", "keep"], typer.Option(help="What to do with links.")] = "remove",
+    files: Annotated[
+        list[Path], typer.Argument(help="Your X account export (zip or folder), or text, CSV, JSON, CIKM 2010 TSV.")
+    ],
+    layout: Annotated[
+        Literal["export", "text", "csv", "json", "cikm", "api-v2", "api-v1"] | None,
+        typer.Option("--as", help="Do not look at the content, read as this."),
+    ] = None,
+    column: Annotated[
+        str | None, typer.Option(help="Column (name, or number from 1) or JSON key that holds the text.")
+    ] = None,
+    urls: Annotated[Treatment, typer.Option(help="What to do with links.")] = "remove",
     mentions: Annotated[
-        Literal["remove", "drop", "keep"],
-        typer.Option(help='What to do with @names; "remove" takes those a reply begins with.'),
+        Treatment, typer.Option(help='What to do with @names; "remove" takes those a reply begins with.')
     ] = "remove",
-    retweets: Annotated[bool, typer.Option("--retweets", help="Keep retweets.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    contacts: Annotated[Treatment, typer.Option(help="What to do with mail addresses and phone numbers.")] = "drop",
+    retweets: Annotated[bool, typer.Option(help="Keep retweets.")] = False,
+    quotes: Annotated[bool, typer.Option(help="Keep what you wrote over quoted tweets.")] = True,
+    cut_texts: Annotated[bool, typer.Option(help="Keep texts that were cut and end with an ellipsis.")] = False,
+    near_duplicates: Annotated[bool, typer.Option(help="Keep tweets that say nearly what another says.")] = False,
+    entities: Annotated[bool, typer.Option(help="Turn HTML entities into characters.")] = True,
+    encoding: Annotated[bool, typer.Option(help="Repair wrongly decoded texts.")] = True,
+    nfc: Annotated[bool, typer.Option(help="Compose and fold characters that only look different.")] = True,
+    spaces: Annotated[bool, typer.Option(help="One space for any run of white space.")] = True,
+    licence: Annotated[str, typer.Option(help="Terms of this text, for the records and the model's card.")] = "",
+    consent: Annotated[str, typer.Option(help="Whose consent there is, for the records and the model's card.")] = "",
+    allow_api_content: Annotated[
+        bool, typer.Option("--allow-api-content", help="Read what came through the X API; X forbids training on it.")
+    ] = False,
+    json: AsJson = False,
 ) -> None:
     """Read tweets into this home's corpus; what is there already is not added again."""
-    from training.corpus import Cleaning, Corpus
+    from training.cleaning import Cleaning
+    from training.corpus import Corpus, Terms
 
     home: Home = context.obj
     corpus = Corpus(home.corpus)
-    cleaning = Cleaning(urls=urls, mentions=mentions, retweets=retweets)
+    cleaning = Cleaning(
+        urls, mentions, contacts, retweets, quotes, cut_texts, near_duplicates, entities, encoding, nfc, spaces
+    )
     reports = []
     for path in files:
         report = corpus.add_file(
             path,
-            now=datetime.now(UTC),
+            now=now(),
             layout=layout,
+            column=column,
             cleaning=cleaning,
+            terms=Terms(licence, consent),
+            allow_api_content=allow_api_content,
             progress=lambda read: notice(f"  {read:,} tweets read") if read % 50_000 == 0 else None,
         )
         reports.append(report)
-        if json:
-            continue
-        result(f"{path} ({report.layout}): {report.read:,} read = {report.kept:,} kept")
-        for reason, count in report.dropped.most_common():
-            result(f"  + {count:,} dropped: {reason}")
-        for step, count in report.changed.most_common():
-            if count:
-                result(f"  {count:,} cleaned: {step}")
+        if not json:
+            _show(report)
     total = corpus.count()
     if json:
         result_json({"files": [vars(report) for report in reports], "tweets": total})
@@ -60,11 +86,19 @@ def import_files(
         result(f"the corpus holds {total:,} tweets: {corpus.path}")
 
 
+def _show(report: "ImportReport") -> None:
+    result(f"{report.path} ({report.layout}): {report.read:,} read = {report.kept:,} kept")
+    for reason, count in report.dropped.most_common():
+        result(f"  + {count:,} dropped: {reason}")
+    for step, count in report.changed.most_common():
+        result(f"  {count:,} cleaned: {step}")
+
+
 @commands.command("split")
 def split(
     context: typer.Context,
     random_seed: Annotated[int, typer.Option(help="Another seed holds other tweets out.")] = 1,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    json: AsJson = False,
 ) -> None:
     """Write train.txt, validate.txt and test.txt (80, 10 and 10 %), by tweet and without overlap."""
     from training.corpus import Corpus
@@ -77,3 +111,30 @@ def split(
         return
     for name, count in counts.items():
         result(f"{home.split / name}.txt: {count:,} tweets")
+
+
+@commands.command("forget")
+def forget(
+    context: typer.Context,
+    tweet: Annotated[str, typer.Argument(help="X's number of the tweet, or its whole text.")],
+    json: AsJson = False,
+) -> None:
+    """Remove one tweet from the corpus for good, and whatever repeats it from the queue."""
+    from bot.queue import reject_repetitions
+    from training.corpus import Corpus
+
+    home: Home = context.obj
+    corpus = Corpus(home.corpus)
+    text = corpus.forget(tweet) if corpus.path.exists() else None
+    if text is None:
+        raise UsageError(f"the corpus holds no tweet {tweet}")
+    rejected: list[int] = []
+    if home.database.exists():
+        with opened(home) as bot:
+            rejected = reject_repetitions(bot.database, bot.account.id, text, now())
+    if json:
+        result_json({"text": text, "rejected": rejected})
+        return
+    result(f"forgotten: {text}")
+    result(f"rejected in the queue: {', '.join(map(str, rejected)) or 'none repeats it'}")
+    notice('models trained on it still know it, and train.txt holds it until the next "bot data split" or "bot train"')

@@ -1,17 +1,13 @@
 """Tweets read from files: every one is kept or dropped for a reason."""
 
-from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from config.errors import CorpusError, StoreError
-from training.corpus import Cleaning, Corpus, RawTweet, detect_layout, fingerprint, read_cikm
-
-repeatable = settings(derandomize=True, deadline=None)
+from training.cleaning import Cleaning
+from training.corpus import Corpus, Terms
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -37,10 +33,6 @@ def add(corpus, tmp_path):
 
 def texts(corpus: Corpus) -> set[str]:
     return {text for _, text in corpus.tweets()}
-
-
-def clean(text: str, **options) -> tuple[str, str]:
-    return Cleaning(**options).clean(text, Counter())
 
 
 def test_text_file_has_one_tweet_a_line(corpus, add):
@@ -70,70 +62,6 @@ def test_separators_inside_a_tweet_do_not_end_it(corpus, add):
     assert corpus.count() == 1
 
 
-CIKM = (
-    "60730027\t6320951896\tthe river waits\t2009-12-03 18:41:07\r\n"
-    "60730027\t6320673258\ttwo lines\r\nof one tweet\twith a tab\t2009-12-03 18:31:01\r\n"
-    "\r\n"
-    "60730027\t6319871652\tand\r\n\r\nthree\t2009-12-03 18:01:51\r\n"
-)
-
-
-@pytest.mark.parametrize("content", [CIKM, CIKM.replace("\r\n", "\n"), "\ufeff" + CIKM])
-def test_cikm_records_may_run_over_several_lines(corpus, add, content):
-    report = add(content, "tweets.tsv")
-
-    assert texts(corpus) == {"the river waits", "two lines of one tweet with a tab", "and three"}
-    assert (report.layout, report.read, report.kept) == ("cikm", 3, 3)
-
-
-def test_cikm_records_keep_the_id_of_the_tweet():
-    assert [raw.remote_id for raw in read_cikm(CIKM.splitlines(keepends=True))] == [
-        "6320951896",
-        "6320673258",
-        "6319871652",
-    ]
-
-
-def test_cikm_record_without_time_costs_no_other_tweet():
-    lines = [
-        "1\t6320951896\tno time here\n",
-        "1\t6320951897\twith time\t2009-12-03 18:41:07\n",
-        "1\t6320951898\tnor here",
-    ]
-
-    assert [raw.text.strip() for raw in read_cikm(lines)] == ["no time here", "with time", "nor here"]
-
-
-def test_line_that_is_no_cikm_record_is_dropped(corpus, add):
-    report = add("what is this?\t2009-12-03 18:41:07\n" + CIKM, layout="cikm")
-
-    assert report.kept == 3
-    assert report.dropped == {"empty": 1}
-
-
-@repeatable
-@given(
-    st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\n\t"), min_size=1, max_size=40), max_size=8)
-)
-def test_every_cikm_record_is_read_once(written):
-    """Whatever the tweets say, even where they look like numbers or times."""
-    lines = [f"12\t{6_000_000 + i}\t{text}\t2010-01-02 03:04:05\n" for i, text in enumerate(written)]
-
-    assert list(read_cikm(lines)) == [RawTweet(text, str(6_000_000 + i)) for i, text in enumerate(written)]
-
-
-def test_layout_is_seen_from_the_content_not_from_the_name(tmp_path):
-    for name, content, layout in [("a.txt", CIKM, "cikm"), ("b.tsv", "hello\tthere\n", "text"), ("c", "\n", "text")]:
-        (tmp_path / name).write_text(content, "utf-8")
-        assert detect_layout(tmp_path / name) == layout
-
-
-def test_given_layout_wins_over_the_content(corpus, add):
-    add("1\t2\ta tweet about tabs\n", layout="text")
-
-    assert texts(corpus) == {"1 2 a tweet about tabs"}
-
-
 def test_second_import_adds_nothing(corpus, add):
     first = add("one\ntwo\n")
     second = add("one\ntwo\n")
@@ -152,19 +80,83 @@ def test_tweets_that_differ_in_case_and_spaces_only_are_one(corpus, add):
     assert texts(corpus) == {"Rain again"}
 
 
-def test_fingerprint_ignores_case_and_white_space():
-    assert fingerprint(" Rain\n again") == fingerprint("rain again")
-    assert fingerprint("rain again") != fingerprint("rainagain")
-
-
-def test_sources_tell_where_the_tweets_came_from(corpus, add, tmp_path):
-    add("one\n\n")
-    add(CIKM, "tweets.tsv")
+def test_sources_tell_where_the_tweets_came_from_and_by_what_right(corpus, add):
+    """The name of the file alone: the folders above it are nobody's business, and a card is published."""
+    add("one\n\n", terms=Terms("CC0", "the author's"))
+    add("two\n", "more.txt")
 
     assert corpus.sources() == [
-        {"file": str(tmp_path / "tweets.txt"), "layout": "text", "imported_at": NOW.isoformat(), "read": 2, "kept": 1},
-        {"file": str(tmp_path / "tweets.tsv"), "layout": "cikm", "imported_at": NOW.isoformat(), "read": 3, "kept": 3},
-    ]
+        {"file": "tweets.txt", "layout": "text", "imported_at": NOW.isoformat(), "licence": "CC0",
+         "consent": "the author's", "read": 2, "kept": 1},
+        {"file": "more.txt", "layout": "text", "imported_at": NOW.isoformat(), "licence": "", "consent": "",
+         "read": 1, "kept": 1},
+    ]  # fmt: skip
+
+
+TWENTY = "our heron stood by the old river and waited for the rain that never came to the garden this year"
+
+
+@pytest.mark.parametrize("i", range(20))
+def test_tweet_that_differs_in_one_word_is_a_near_duplicate(corpus, add, i):
+    words = TWENTY.split()
+    words[i] = "kite"
+    report = add(TWENTY + "\n" + " ".join(words) + "\n")
+
+    assert report.dropped == {"near duplicate": 1}
+    assert texts(corpus) == {TWENTY}
+
+
+@pytest.mark.parametrize("twin", [TWENTY.upper() + "!!!", f"{TWENTY} https://example.org/x", f"{TWENTY}, @kite"])
+def test_tweet_that_differs_in_links_names_and_marks_is_a_near_duplicate(add, twin):
+    assert add(f"{TWENTY}.\n{twin}\n", cleaning=Cleaning(urls="keep")).dropped == {"near duplicate": 1}
+
+
+def test_near_duplicates_can_be_kept(add):
+    assert add(f"{TWENTY}\n{TWENTY}!\n", cleaning=Cleaning(near_duplicates=True)).kept == 2
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["our heron stood by the old river", TWENTY + " and what did it do then? it flew to the sea, and there it stayed"],
+)
+def test_tweets_that_share_a_part_are_two(add, other):
+    assert add(f"{TWENTY}\n{other}\n").kept == 2
+
+
+def test_short_tweets_are_only_duplicates_when_their_words_are_the_same(add):
+    assert add("good morning\ngood evening\nGood morning!!\n").dropped == {"near duplicate": 1}
+
+
+def test_near_duplicates_are_found_across_imports(add):
+    add(TWENTY + "\n")
+
+    assert add(TWENTY + "?\n", "more.txt").dropped == {"near duplicate": 1}
+
+
+@pytest.mark.parametrize("by", ["the number", "the text"])
+def test_forgotten_tweet_does_not_come_back(corpus, add, by):
+    table = "id,text\n77,two grey herons\n78,rain again\n"
+    add(table, "tweets.csv")
+
+    forgotten = corpus.forget("77" if by == "the number" else "Two grey  herons")
+
+    assert forgotten == "two grey herons"
+    assert texts(corpus) == {"rain again"}
+    assert add(table, "tweets.csv").dropped == {"forgotten": 1, "duplicate": 1}
+    assert corpus.forget("77") is None
+
+
+def test_forgotten_tweet_is_no_near_duplicate_of_another(corpus, add):
+    add(TWENTY + "\n")
+    corpus.forget(TWENTY)
+
+    assert add(TWENTY + "!\n").kept == 1
+
+
+def test_tweets_with_a_time_come_oldest_first(corpus, add):
+    add("text,created_at\nthird,2020-03-01\nfirst,2019-01-01\nsecond,2019-05-05\nnever,\n", "tweets.csv")
+
+    assert [text for _, text in corpus.dated()] == ["first", "second", "third"]
 
 
 @pytest.mark.parametrize(
@@ -201,8 +193,8 @@ def test_missing_file_is_named(corpus, tmp_path, layout):
     assert corpus.count() == 0
 
 
-def test_folder_is_no_file(corpus, tmp_path):
-    with pytest.raises(CorpusError, match="is a folder"):
+def test_folder_without_tweets_is_no_export(corpus, tmp_path):
+    with pytest.raises(CorpusError, match="holds no tweets"):
         corpus.add_file(tmp_path, now=NOW)
 
 
@@ -249,105 +241,3 @@ def test_counts_of_the_report_stand_in_the_corpus(corpus, add):
     assert report.changed["urls"] == 1
     assert report.changed["html entities"] == 1
     assert corpus.count() == 2
-
-
-@pytest.mark.parametrize("text", ["RT @somebody: hello", "rain! RT @somebody sun", "MT @somebody: hello", "RT: @x hi"])
-def test_retweet_is_dropped_unless_wanted(text):
-    assert clean(text)[1] == "retweet"
-    assert clean(text, retweets=True) == (text, "")
-
-
-@pytest.mark.parametrize("text", ["ART @ the harbour", "start @somebody", "RTFM, please"])
-def test_tweet_that_only_looks_like_a_retweet_is_kept(text):
-    assert clean(text) == (text, "")
-
-
-def test_long_tweet_that_ends_with_an_ellipsis_was_cut():
-    assert clean("word " * 25 + "and th\u2026")[1] == "cut text"
-    assert clean("word " * 25 + "and th\u2026  ")[1] == "cut text"
-
-
-def test_short_tweet_that_ends_with_an_ellipsis_was_meant_so():
-    assert clean("well\u2026") == ("well...", "")
-
-
-@pytest.mark.parametrize(
-    ("text", "cleaned"),
-    [
-        ("see https://example.org/a?b=c#d now", "see now"),
-        ("http://example.org rain", "rain"),
-        ("rain\nwww.example.org/x sun", "rain sun"),
-        ("a http://t.co/1 b http://t.co/2", "a b"),
-    ],
-)
-def test_links_are_removed_with_the_space_before_them(text, cleaned):
-    assert clean(text) == (cleaned, "")
-
-
-@pytest.mark.parametrize("text", ["Awww... so small", "ewww. no", "the http protocol"])
-def test_drawn_out_word_is_no_link(text):
-    assert clean(text) == (text, "")
-    assert clean(text, urls="drop") == (text, "")
-
-
-def test_tweet_with_a_link_can_be_dropped_or_kept_whole():
-    text = "see https://example.org now"
-
-    assert clean(text, urls="drop")[1] == "url"
-    assert clean(text, urls="keep") == (text, "")
-
-
-def test_tweet_that_is_only_a_link_is_empty():
-    assert clean("https://example.org")[1] == "empty"
-
-
-def test_mentions_at_the_start_can_be_removed():
-    assert clean("@one @two_3: thanks @four", mentions="remove") == (": thanks @four", "")
-    assert clean("  @one thanks", mentions="remove") == ("thanks", "")
-    assert clean("thanks @one", mentions="remove") == ("thanks @one", "")
-
-
-def test_tweet_with_a_mention_can_be_dropped_or_kept():
-    assert clean("thanks @one", mentions="drop")[1] == "mention"
-    assert clean("thanks @one", mentions="keep") == ("thanks @one", "")
-
-
-def test_mail_address_is_no_mention():
-    assert clean("write to kite@example.org", mentions="drop") == ("write to kite@example.org", "")
-
-
-@pytest.mark.parametrize(
-    ("text", "cleaned"),
-    [
-        ("fish &amp; chips &lt;3", "fish & chips <3"),
-        ("caf\u00c3\u00a9", "caf\u00e9"),
-        ("cafe\u0301", "caf\u00e9"),
-        ("\u201cyes\u201d \u2014 she said", '"yes" - she said'),
-        ("a\tb\nc\r\nd", "a b c d"),
-        ("a\rb\x0cc\x85d", "a b c d"),
-        ("bell\x07 and\x00 null", "bell and null"),
-        ("one\u2028two\u00a0three", "one two three"),
-        ("two grey herons \U0001f426", "two grey herons \U0001f426"),
-    ],
-)
-def test_text_is_repaired(text, cleaned):
-    assert clean(text) == (cleaned, "")
-
-
-def test_clean_text_is_counted_as_unchanged():
-    changed: Counter[str] = Counter()
-    Cleaning().clean("two grey herons", changed)
-
-    assert not changed.total()
-
-
-@repeatable
-@given(st.text(max_size=60))
-def test_kept_text_is_one_line_without_control_characters(text):
-    """A line break in a kept tweet would make two tweets of it in train.txt."""
-    kept, reason = clean(text)
-
-    if not reason:
-        assert kept
-        assert kept == " ".join(kept.split())
-        assert not [c for c in kept if ord(c) < 32 or 127 <= ord(c) < 160]
