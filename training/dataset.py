@@ -17,12 +17,17 @@ from model.vocabulary import Vocabulary, fold
 from training.corpus import Corpus
 
 PARTS = ("train", "validate", "test")
+# What searches are made on; the original's sizes and names
+SUBSETS = {"train-80k": ("train", 80_000), "validate-20k": ("validate", 20_000)}
 _HELD_OUT = 0.1  # validate and test, each; the seed's 80/10/10
 _CHUNK = 1 << 20  # characters encoded at a time
 
 
 def split_corpus(corpus: Corpus, folder: Path, random_seed: int = 1) -> dict[str, int]:
     """Write train.txt, validate.txt and test.txt, one tweet a line; returns how many each got.
+
+    Beside them lie train-80k.txt and validate-20k.txt, the first so many of each: the order is a shuffle, so they are
+    a sample.
 
     A tweet's part follows from the seed and its own text. So the parts share no text, and a tweet held out today is
     still held out after the next import: a model trained earlier has never seen what it is measured on. (Only in a
@@ -39,13 +44,16 @@ def split_corpus(corpus: Corpus, folder: Path, random_seed: int = 1) -> dict[str
     counts: Counter[str] = Counter()
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        parts = {name: stack.enter_context(_Replacing(folder / f"{name}.txt")) for name in PARTS}
+        parts = {name: stack.enter_context(_Replacing(folder / f"{name}.txt")) for name in (*PARTS, *SUBSETS)}
         keyed = ((_split_key(key, random_seed), text) for key, text in corpus.tweets())
         # by the key: a shuffle that any machine repeats, and that keeps no order of dates or accounts
         for number, (key, text) in enumerate(sorted(keyed)):
             name = _part(key, number, total)
             parts[name].append(text)
             counts[name] += 1
+            for subset, (whole, size) in SUBSETS.items():
+                if whole == name and counts[name] <= size:
+                    parts[subset].append(text)
     return {name: counts[name] for name in PARTS}
 
 

@@ -1,11 +1,20 @@
-"""How a training run shows itself: a bar on a terminal, a line now and then elsewhere."""
+"""How long work shows itself: a bar on a terminal, a line now and then elsewhere."""
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 from training.export import EpochResult
 from training.loop import Display, Step
@@ -74,3 +83,13 @@ class ProgressDisplay(Display):
         else:
             sys.stderr.write(text + "\n")
             sys.stderr.flush()
+
+
+@contextmanager
+def download_progress() -> Iterator[Callable[[int, int | None], None]]:
+    """A bar of bytes on a terminal; elsewhere nothing."""
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -100,7 +100,10 @@ def split(
     random_seed: Annotated[int, typer.Option(help="Another seed holds other tweets out.")] = 1,
     json: AsJson = False,
 ) -> None:
-    """Write train.txt, validate.txt and test.txt (80, 10 and 10 %), by tweet and without overlap."""
+    """Write train.txt, validate.txt and test.txt (80, 10 and 10 %), by tweet and without overlap.
+
+    train-80k.txt and validate-20k.txt are samples of them for a search.
+    """
     from training.corpus import Corpus
     from training.dataset import split_corpus
 
@@ -138,3 +141,68 @@ def forget(
     result(f"forgotten: {text}")
     result(f"rejected in the queue: {', '.join(map(str, rejected)) or 'none repeats it'}")
     notice('models trained on it still know it, and train.txt holds it until the next "bot data split" or "bot train"')
+
+
+@commands.command("stats")
+def stats(context: typer.Context, json: AsJson = False) -> None:
+    """Show how long the tweets are, of which characters, and where they came from."""
+    from training.corpus import Corpus
+    from training.statistics import LENGTH_STEP, corpus_statistics
+
+    home: Home = context.obj
+    corpus = Corpus(home.corpus)
+    if not corpus.count():
+        raise UsageError(f'{home.corpus} holds no tweets: run "bot data import FILE" first')
+    found = corpus_statistics(text for _, text in corpus.tweets())
+    sources = corpus.sources()
+    if json:
+        result_json(found.as_json() | {"sources": sources})
+        return
+    quantiles = ", ".join(f"{name.replace('_', ' ')} {length}" for name, length in found.lengths.items())
+    result(f"{found.tweets:,} tweets, {found.characters:,} characters; lengths: {quantiles}")
+    most = max(found.histogram.values())
+    for start, count in found.histogram.items():
+        bar = "█" * max(1, round(40 * count / most))
+        result(f"  {start:>4}-{start + LENGTH_STEP - 1:<4} {count:>8,}  {bar}")
+    result(f"{found.distinct_characters:,} different characters; a model of this would know {found.vocabulary - 1:,}")
+    # some only join others, or are blank: those by their number
+    common = "  ".join(f"{c if c.isprintable() else f'U+{ord(c):04X}'} ({n})" for c, n in found.uncovered[:12])
+    result(
+        f"  not covered: {found.uncovered_share:.3%} of all characters, in {found.uncovered_tweets:,} tweets"
+        + (f"; commonest: {common}" if common else "")
+    )
+    for source in sources:
+        terms = "; ".join(f"{name}: {source[name]}" for name in ("licence", "consent") if source[name])
+        result(
+            f"from {source['file']} ({source['layout']}, {str(source['imported_at'])[:16]}): "
+            f"{source['kept']:,} of {source['read']:,} tweets{'; ' + terms if terms else ''}"
+        )
+
+
+@commands.command("download")
+def download(
+    context: typer.Context,
+    url: Annotated[
+        str | None, typer.Option(help="Another file than the CIKM 2010 set; it is fetched and left as it is.")
+    ] = None,
+    sha256: Annotated[str | None, typer.Option(help="What it must be; else what was recorded the first time.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Where to; by default downloads/ in this home's corpus.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Fetch the CIKM 2010 tweets; Ctrl-C keeps what came, and the same command goes on with it."""
+    from training.download import CIKM_FILES, CIKM_URL, unpack
+    from training.download import download as fetch
+    from training.progress import download_progress
+
+    home: Home = context.obj
+    place = folder or home.corpus / "downloads"
+    with download_progress() as progress:
+        path = fetch(url or CIKM_URL, place, sha256=sha256, progress=progress)
+    files = [path] if url else list(unpack(path, CIKM_FILES, place))
+    digest = path.with_name(f"{path.name}.sha256").read_text().split()[0]
+    if json:
+        result_json({"file": str(path), "sha256": digest, "files": [str(file) for file in files]})
+        return
+    result(f"{path}: SHA-256 {digest}")
+    for file in files:
+        notice(f"read it with: bot data import {file}")

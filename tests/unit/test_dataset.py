@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from config.errors import CorpusError, UsageError
 from model.vocabulary import ASCII98, MIN_COUNT, build_vocabulary
 from training.corpus import Corpus
-from training.dataset import PARTS, Windows, encode_file, read_tweets, split_corpus, survey
+from training.dataset import PARTS, SUBSETS, Windows, encode_file, read_tweets, split_corpus, survey
 
 repeatable = settings(derandomize=True, deadline=None)
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -138,7 +138,9 @@ def test_failed_split_leaves_the_files_of_the_last_one(corpus, add, tmp_path, mo
         split_corpus(corpus, tmp_path / "split")
 
     assert parts_of(tmp_path / "split") == before
-    assert sorted(path.name for path in (tmp_path / "split").iterdir()) == sorted(f"{p}.txt" for p in PARTS)
+    assert sorted(path.name for path in (tmp_path / "split").iterdir()) == sorted(
+        f"{p}.txt" for p in (*PARTS, *SUBSETS)
+    )
 
 
 @pytest.mark.parametrize(
@@ -275,3 +277,15 @@ def test_text_of_full_windows_keeps_the_sizes_asked_for():
     windows = Windows(np.zeros(4 * 16 * 3 + 1, np.uint16), 4, 16)
 
     assert (windows.batch, windows.seq_len, len(windows)) == (4, 16, 3)
+
+
+def test_subsets_are_the_first_of_their_parts(corpus, add, tmp_path, monkeypatch):
+    """Their sizes are made small here; in truth they are 80,000 and 20,000."""
+    monkeypatch.setitem(SUBSETS, "train-80k", ("train", 5))
+    add(0, 60)
+    split_corpus(corpus, tmp_path / "split")
+
+    train, subset = (list(read_tweets(tmp_path / "split" / f"{name}.txt")) for name in ("train", "train-80k"))
+
+    assert subset == train[:5]
+    assert (tmp_path / "split" / "validate-20k.txt").read_text() == (tmp_path / "split" / "validate.txt").read_text()
