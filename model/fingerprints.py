@@ -5,10 +5,9 @@ A Bloom filter of hashed word runs, 3 MB whatever the corpus. It can take a fres
 """
 
 import hashlib
-import math
 import re
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +22,8 @@ _BITS_PER_KEY = 10  # 1 in 100 fresh runs is then taken for known
 _HASHES = 7  # the best number for that; Source: Bloom (1970), k = (m / n) ln 2
 # One size for every corpus, so that two filters unite by OR: a fine-tuned model may repeat its base's corpus too.
 _BYTES = 2_990_000
+_CAPACITY = _BYTES * 8 // _BITS_PER_KEY
+_BLOCK = 500_000  # runs
 _WORD = re.compile(r"[^\W_]+")
 _ADDRESS = re.compile(r"https?://\S+|@\w+")
 
@@ -106,27 +107,38 @@ def _positions(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
 
 
 def build_fingerprints(tweets: Iterable[str], path: Path, base: Fingerprints | None = None) -> None:
-    """Write the fingerprints of a corpus; 8 bytes of memory a run while it works.
+    """Write the fingerprints of a corpus; holds at most some 100 MB while it works, whatever the corpus.
 
     Args:
         base: fingerprints of an earlier corpus, which the file will know as well.
     """
-    hashes = array("Q")
-    for tweet in tweets:
-        hashes.extend(_hash(run) for run in word_runs(words(tweet)))
-    keys = np.unique(np.frombuffer(hashes, np.uint64)) if hashes else np.zeros(0, np.uint64)
     # A corpus too large for the file keeps an even sample of its runs: it is asked about the same sample.
     # Powers of two: what a coarser sample holds, a finer one holds too, so filters of both unite.
-    needed = max(1.0, len(keys) * _BITS_PER_KEY / (_BYTES * 8))
-    keep_one_in = max(1 << math.ceil(math.log2(needed)), base.keep_one_in if base else 1)
-    keys = keys[keys % np.uint64(keep_one_in) == 0]
-    flags = np.zeros(_BYTES * 8, np.bool_)
-    for i in range(0, len(keys), 100_000):
-        flags[_positions(keys[i : i + 100_000])] = True
-    bits = np.packbits(flags, bitorder="little")
+    keep_one_in = base.keep_one_in if base else 1
+    keys = np.zeros(0, np.uint64)
+    for hashes in _blocks_of_hashes(tweets):
+        keys = np.union1d(keys, hashes[hashes % np.uint64(keep_one_in) == 0])
+        while len(keys) > _CAPACITY:
+            keep_one_in *= 2
+            keys = keys[keys % np.uint64(keep_one_in) == 0]
+    bits = np.zeros(_BYTES, np.uint8)
+    for i in range(0, len(keys), _BLOCK):
+        flat = _positions(keys[i : i + _BLOCK]).reshape(-1)
+        np.bitwise_or.at(bits, flat >> 3, np.left_shift(1, flat & 7).astype(np.uint8))
     if base:
         bits |= base.bits
     path.write_bytes(_MAGIC + keep_one_in.to_bytes(8, "little") + bits.tobytes())
+
+
+def _blocks_of_hashes(tweets: Iterable[str]) -> Iterator[npt.NDArray[np.uint64]]:
+    hashes = array("Q")
+    for tweet in tweets:
+        hashes.extend(_hash(run) for run in word_runs(words(tweet)))
+        if len(hashes) >= _BLOCK:
+            yield np.frombuffer(hashes, np.uint64)
+            hashes = array("Q")
+    if hashes:
+        yield np.frombuffer(hashes, np.uint64)
 
 
 def load_fingerprints(path: Path) -> Fingerprints:

@@ -138,6 +138,12 @@ class Corpus:
         with self._connect() as connection:
             yield from connection.execute("SELECT fingerprint, text FROM tweets ORDER BY fingerprint")
 
+    def tweets_by(self, key: Callable[[bytes], bytes]) -> Iterator[tuple[bytes, str]]:
+        """Key and text of every tweet, in the order of a key made of its fingerprint; sorted on disk, not in memory."""
+        with self._connect() as connection:
+            connection.create_function("sort_key", 1, key, deterministic=True)
+            yield from connection.execute("SELECT sort_key(fingerprint) AS k, text FROM tweets ORDER BY k, text")
+
     def dated(self) -> Iterator[tuple[str, str]]:
         """Time and text of every tweet whose time is known, oldest first."""
         with self._connect() as connection:

@@ -45,9 +45,9 @@ def split_corpus(corpus: Corpus, folder: Path, random_seed: int = 1) -> dict[str
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         parts = {name: stack.enter_context(_Replacing(folder / f"{name}.txt")) for name in (*PARTS, *SUBSETS)}
-        keyed = ((_split_key(key, random_seed), text) for key, text in corpus.tweets())
         # by the key: a shuffle that any machine repeats, and that keeps no order of dates or accounts
-        for number, (key, text) in enumerate(sorted(keyed)):
+        keyed = corpus.tweets_by(lambda fingerprint: _split_key(fingerprint, random_seed))
+        for number, (key, text) in enumerate(keyed):
             name = _part(key, number, total)
             parts[name].append(text)
             counts[name] += 1

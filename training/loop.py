@@ -164,6 +164,7 @@ class _Run:
                 f"this run has finished its {self.position.epoch} epochs: raise --num-epochs, "
                 "or train on other tweets with --from"
             )
+        self._set_rate()
         self.saved_at = self.clock()
 
     def to_the_end(self) -> list[EpochResult]:
@@ -174,7 +175,23 @@ class _Run:
                 self._save_state()
                 break
             self._measure()
+            if self._patience_is_over():
+                break
         return self.position.history
+
+    def _patience_is_over(self) -> bool:
+        """Whether the last epochs brought no new best, as many as the run has patience for."""
+        losses = [result.val_loss for result in self.position.history]
+        since_best = len(losses) - 1 - losses.index(min(losses))
+        if not self.settings.patience or since_best < self.settings.patience:
+            return False
+        if self.position.epoch < self.settings.num_epochs:
+            self.display.notice(f"no better epoch in the last {since_best}: that is the end of --patience")
+        return True
+
+    def _set_rate(self) -> None:
+        if self.settings.lr_schedule == "plateau":
+            self.optimizer.learning_rate = self.settings.peak_learning_rate * self.position.rate_factor
 
     def _finish_epoch(self) -> bool:
         """Train the rest of the epoch; False if told to stop before its end."""
@@ -232,8 +249,10 @@ class _Run:
         self.position = Position(
             epoch=result.epoch,
             best=result.val_loss if is_best else position.best,
+            rate_factor=position.rate_factor * (1.0 if is_best else 0.5),
             history=[*position.history, result],
         )
+        self._set_rate()
         if is_best:
             self._write("best", score)
         self._write("last", score)

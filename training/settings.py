@@ -8,7 +8,7 @@ from config.errors import UsageError
 OPTIMIZERS = ("sgd", "rmsprop", "adagrad", "adadelta", "adam")
 # Keras' own defaults when char-rnn-text-generation was written (Keras 2.2)
 DEFAULT_LEARNING_RATES = {"sgd": 0.01, "rmsprop": 0.001, "adagrad": 0.01, "adadelta": 1.0, "adam": 0.001}
-SCHEDULES = ("constant", "cosine")
+SCHEDULES = ("constant", "cosine", "plateau")
 VOCABULARIES = ("auto", "ascii98")
 PRECISIONS = ("auto", "float32", "bfloat16")
 ARCHITECTURE = ("num_layers", "rnn_size", "embedding_size")
@@ -24,9 +24,11 @@ class TrainSettings:
         seq_len: characters after which gradients are cut.
         drop_rate: share of inputs dropped before and after each LSTM layer.
         learning_rate: peak; None means the optimizer's usual one.
-        lr_schedule: "cosine" warms up for 2 % of the steps, then falls to zero at the last.
+        lr_schedule: "cosine" warms up for 2 % of the steps, then falls to zero at the last; "plateau" halves it after
+            each epoch that was not the best.
         clip_norm: largest norm of all gradients together; 0 is off.
         num_epochs: passes over the text.
+        patience: epochs in a row without a new best after which a run ends; 0 is never.
         vocab: "auto" adds the corpus' own frequent characters to ASCII, "ascii98" does not.
         tweet_resets: forget the tweet before at the start of each, as when writing and measuring.
         precision: of matrix products on a CPU; "auto" is bfloat16 where the processor has it.
@@ -44,6 +46,7 @@ class TrainSettings:
     clip_norm: float = 1.0
     optimizer: str = "adam"
     num_epochs: int = 10
+    patience: int = 0
     vocab: str = "auto"
     tweet_resets: bool = False
     precision: str = "auto"
@@ -57,6 +60,8 @@ class TrainSettings:
             raise UsageError("--drop-rate must be at least 0 and below 1")
         if not 0 <= self.random_seed < 2**32:
             raise UsageError("--random-seed must be at least 0 and below 2**32")
+        if self.patience < 0:
+            raise UsageError("--patience must be at least 0 (0 is off)")
         if self.clip_norm < 0:
             raise UsageError("--clip-norm must be at least 0 (0 is off)")
         if self.learning_rate is not None and self.learning_rate <= 0:

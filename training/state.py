@@ -26,6 +26,7 @@ class Position:
         window: windows done of the epoch after those.
         loss_sum, characters, seconds: of that unfinished epoch.
         best: lowest validation loss so far; None before the first.
+        rate_factor: what the schedule "plateau" has made of the learning rate.
     """
 
     epoch: int = 0
@@ -34,6 +35,7 @@ class Position:
     characters: int = 0
     seconds: float = 0.0
     best: float | None = None
+    rate_factor: float = 1.0
     history: list[EpochResult] = field(default_factory=list)
 
 

@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -48,13 +48,15 @@ def train(
     drop_rate: Annotated[float | None, typer.Option(help="Share of inputs dropped around the LSTM layers.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
     lr_schedule: Annotated[
-        Literal["constant", "cosine"] | None, typer.Option(help="Shape of the learning rate.")
+        Literal["constant", "cosine", "plateau"] | None,
+        typer.Option(help="Shape of the learning rate; plateau halves it after an epoch that was not the best."),
     ] = None,
     clip_norm: Annotated[float | None, typer.Option(help="Largest norm of all gradients together; 0 is off.")] = None,
     optimizer: Annotated[
         Literal["sgd", "rmsprop", "adagrad", "adadelta", "adam"] | None, typer.Option(help="Optimizer.")
     ] = None,
     num_epochs: Annotated[int | None, typer.Option(help="Passes over the text.")] = None,
+    patience: Annotated[int | None, typer.Option(help="End after so many epochs without a new best; 0 is off.")] = None,
     vocab: Annotated[
         Literal["auto", "ascii98"] | None,
         typer.Option(help="auto: ASCII and the text's own frequent characters; ascii98: the seed's 98."),
@@ -67,19 +69,23 @@ def train(
         typer.Option(help="Of matrix products on a CPU; auto is bfloat16 where the processor has it."),
     ] = None,
     random_seed: Annotated[int | None, typer.Option(help="Of initial weights and dropout.")] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write curves for TensorBoard into logs/ of the run.")
+    ] = False,
 ) -> None:
     """Train a model on tweets. Ctrl-C saves; --resume goes on."""
-    from training.loop import RunPlan
+    from training.loop import Display, RunPlan
     from training.loop import train as train_run
     from training.network import import_keras
     from training.progress import ProgressDisplay
     from training.settings import PRESETS
+    from training.tensorboard import TensorBoardDisplay
 
     home: Home = context.obj
     options = {
         "num_layers": num_layers, "rnn_size": rnn_size, "embedding_size": embedding_size, "batch_size": batch_size,
         "seq_len": seq_len, "drop_rate": drop_rate, "learning_rate": learning_rate, "lr_schedule": lr_schedule,
-        "clip_norm": clip_norm, "optimizer": optimizer, "num_epochs": num_epochs, "vocab": vocab,
+        "clip_norm": clip_norm, "optimizer": optimizer, "num_epochs": num_epochs, "patience": patience, "vocab": vocab,
         "tweet_resets": tweet_resets, "precision": precision, "random_seed": random_seed,
     }  # fmt: skip
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
@@ -99,7 +105,11 @@ def train(
         sources=sources,
     )
     import_keras()
-    with _stop_signals() as stopped, ProgressDisplay() as display:
+    with ExitStack() as stack:
+        stopped = stack.enter_context(_stop_signals())
+        display: Display = stack.enter_context(ProgressDisplay())
+        if tensorboard:
+            display = stack.enter_context(TensorBoardDisplay(display, plan.folder / "logs"))
         history = train_run(plan, display, should_stop=lambda: bool(stopped))
     if stopped:
         notice(f"stopped and saved; go on with: bot train --resume --checkpoint-dir {plan.folder}")
@@ -165,23 +175,46 @@ def evaluate(
     context: typer.Context,
     checkpoint: Annotated[Path | None, typer.Argument(help="By default the live one.")] = None,
     text_path: Annotated[Path | None, typer.Option(help="One tweet a line; by default this home's test.txt.")] = None,
+    samples: Annotated[
+        int, typer.Option(help="Tweets to write and look up in the training text; 0 leaves that out.", min=0)
+    ] = 200,
+    top_n: Annotated[int, typer.Option(help="For those, choose among the n most likely characters.")] = 20,
+    temperature: Annotated[float, typer.Option(help="For those, below 1 safer, above 1 wilder.")] = 0.7,
+    random_seed: Annotated[int, typer.Option(help="For those, the same seed writes the same tweets.", min=0)] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Measure how well a model predicts tweets it has not seen."""
+    """Measure how well a model predicts tweets it has not seen, and how much of what it writes is copied."""
     from model.checkpoint import open_checkpoint
     from model.live import live_checkpoint
-    from model.score import score_tweets
+    from model.sampler import Sampling
+    from model.score import copied_share, score_tweets
     from training.dataset import read_tweets
 
     home: Home = context.obj
     opened = open_checkpoint(checkpoint) if checkpoint else live_checkpoint(home)
     path = text_path or home.split / "test.txt"
-    score = score_tweets(opened.network(), opened.vocabulary, read_tweets(path))
+    network, fingerprints = opened.network(), opened.fingerprints()
+    score = score_tweets(network, opened.vocabulary, read_tweets(path))
     if not score.characters:
         raise UsageError(f"{path} is empty: there is nothing to measure on")
+    copied = None
+    if samples and fingerprints:
+        sampling = Sampling(top_n, temperature)
+        copied = copied_share(network, opened.vocabulary, fingerprints, samples, sampling, random_seed)
     if json:
-        result_json({"checkpoint": str(opened.path), "text": str(path)} | score.as_json())
+        result_json(
+            {"checkpoint": str(opened.path), "text": str(path)}
+            | score.as_json()
+            | {"copied": copied.as_json() if copied else None}
+        )
         return
     result(f"{opened.path} on {path}")
     result(f"  {score.loss_nats_per_char:.4f} nats a character, {score.loss_bits_per_char:.4f} bits")
     result(f"  perplexity {score.perplexity:.3f}, {score.characters:,} characters, {score.unknown:,} unknown")
+    if copied:
+        result(
+            f"  of {copied.tweets} tweets it writes, {copied.verbatim_share:.1%} stand whole in its training text; "
+            f"of their four-word runs {copied.run_share:.1%}"
+        )
+    elif samples:
+        notice("it has no fingerprints of its training text: how much it copies cannot be told")

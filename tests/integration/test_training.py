@@ -14,13 +14,15 @@ import pytest
 from config.errors import CorpusError, ModelError, UsageError
 from model.checkpoint import open_checkpoint
 from model.network import Weights
-from model.score import score_tweets
+from model.score import Score, score_tweets
 from model.vocabulary import ASCII98
+from training import loop
 from training.dataset import read_tweets
 from training.export import EpochResult
 from training.loop import Display, DivergedError, RunPlan, train
 from training.network import build_optimizer, import_keras
 from training.settings import PRESETS, TrainSettings
+from training.tensorboard import TensorBoardDisplay
 
 pytestmark = pytest.mark.slow
 
@@ -492,3 +494,58 @@ def test_dropout_is_on_in_training_and_off_in_the_saved_file(finished):
 
     np.testing.assert_array_equal(first, second)
     assert (dropped != first).any()
+
+
+def worsening(monkeypatch, losses: list[float]) -> None:
+    """Makes the validation losses of the epochs to come; what they are is not the point here."""
+    left = iter(losses)
+    monkeypatch.setattr(loop, "score_tweets", lambda *_: Score(next(left), 100, 0))
+
+
+def test_run_ends_when_its_patience_is_over(plan, monkeypatch):
+    worsening(monkeypatch, [2.0, 1.0, 1.5, 1.2, 0.5])
+    display = Notices()
+
+    history = train(replace(plan, settings=replace(TINY, num_epochs=5, patience=2)), display)
+
+    assert [result.val_loss for result in history] == [2.0, 1.0, 1.5, 1.2]
+    assert any("--patience" in notice for notice in display.notices)
+    assert json.loads((plan.folder / "best" / "checkpoint.json").read_text())["training"]["epochs_done"] == 2
+
+
+def test_without_patience_a_run_goes_on(plan, monkeypatch):
+    worsening(monkeypatch, [1.0, 2.0, 3.0, 4.0])
+
+    assert len(train(replace(plan, settings=replace(TINY, num_epochs=4)), Display())) == 4
+
+
+def test_plateau_halves_the_rate_after_an_epoch_that_was_not_the_best(plan, monkeypatch):
+    """And a resumed run goes on with the halved one."""
+    worsening(monkeypatch, [2.0, 3.0, 1.0, 2.0, 0.5])
+    settings = replace(TINY, num_epochs=4, lr_schedule="plateau", learning_rate=0.008)
+    train(replace(plan, settings=settings), Display())
+
+    history = train(
+        replace(plan, resume=True, settings=replace(settings, num_epochs=5), changed=frozenset({"num_epochs"})),
+        Display(),
+    )
+
+    assert [result.learning_rate for result in history] == pytest.approx([0.008, 0.008, 0.004, 0.004, 0.002])
+
+
+def test_tensorboard_gets_the_curves(plan, tmp_path):
+    import tensorflow as tf
+    from tensorflow.core.util import event_pb2
+
+    with TensorBoardDisplay(Display(), tmp_path / "logs") as display:
+        history = train(replace(plan, settings=replace(TINY, num_epochs=2)), display)
+
+    values = [
+        (value.tag, event.step, float(tf.make_ndarray(value.tensor)))
+        for file in (tmp_path / "logs").iterdir()
+        for event in (event_pb2.Event.FromString(r.numpy()) for r in tf.data.TFRecordDataset(str(file)))
+        for value in event.summary.value
+    ]
+    found = {(tag, step): number for tag, step, number in values}
+    assert found["epoch/val_loss", 2] == pytest.approx(history[1].val_loss)
+    assert {"train/loss", "train/chars_per_second", "epoch/loss", "epoch/learning_rate"} <= {tag for tag, _ in found}

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from config.errors import ModelError
+from model import fingerprints
 from model.fingerprints import (
     Fingerprints,
     Overlap,
@@ -160,3 +161,18 @@ def test_other_file_is_refused(tmp_path):
 def test_missing_file_is_refused_by_name(tmp_path):
     with pytest.raises(ModelError, match=r"runs\.bin"):
         load_fingerprints(tmp_path / "runs.bin")
+
+
+def test_corpus_too_large_for_the_file_keeps_an_even_sample(tmp_path, monkeypatch):
+    """The same, whatever the order and the blocks it is read in."""
+    tweets = made_up_texts(400)
+    monkeypatch.setattr(fingerprints, "_CAPACITY", 1000)
+    build_fingerprints(tweets, tmp_path / "a.bin")
+    monkeypatch.setattr(fingerprints, "_BLOCK", 70)
+    build_fingerprints(reversed(tweets), tmp_path / "b.bin")
+
+    sample = load_fingerprints(tmp_path / "a.bin")
+
+    assert sample.keep_one_in in (2, 4, 8, 16, 32)
+    assert (tmp_path / "a.bin").read_bytes() == (tmp_path / "b.bin").read_bytes()
+    assert all(sample.overlap(tweet).share in (0.0, 1.0) for tweet in tweets)  # 0: none of its runs is in the sample

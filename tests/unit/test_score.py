@@ -6,8 +6,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from model.network import LstmWeights, Network, Weights, log_softmax
-from model.score import UNKNOWN_NATS, Score, score_tweets
+from model.fingerprints import build_fingerprints, load_fingerprints
+from model.network import LstmWeights, Network, State, Weights, log_softmax
+from model.sampler import Sampling
+from model.score import UNKNOWN_NATS, Score, copied_share, score_tweets
 from model.vocabulary import ASCII98
 
 TWEETS = ["the river waits", "a kite", "", "rain again, and no umbrella in the house!", "ok", "two grey herons"]
@@ -126,3 +128,37 @@ def test_json_of_a_score_names_every_unit():
 
 def test_hopeless_loss_has_a_finite_perplexity():
     assert math.isfinite(Score(1e6, 1, 0).perplexity)
+
+
+class Parrot:
+    """Writes one sentence, over and over."""
+
+    def __init__(self, sentence: str) -> None:
+        self.ids = ASCII98.encode(sentence + "\n")
+        self.vocab_size = len(ASCII98)
+
+    def initial_state(self, batch: int) -> State:
+        return State(np.zeros((1, batch, 1), np.float32), np.zeros((1, batch, 1), np.float32))
+
+    def step(self, ids, state: State) -> np.ndarray:
+        logits = np.full((len(ids), self.vocab_size), -99, np.float32)
+        at = state.hidden[0, :, 0].astype(int) % len(self.ids)
+        logits[np.arange(len(ids)), self.ids[at]] = 99
+        state.hidden += 1
+        return logits
+
+
+@pytest.mark.parametrize(
+    ("sentence", "verbatim", "runs"),
+    [
+        ("the heron stands by the river", 1.0, 1.0),
+        ("the heron stands by the old bridge", 0.0, 0.5),
+        ("a kite flies over our garden", 0.0, 0.0),
+    ],
+)
+def test_share_of_what_it_writes_that_stands_in_its_training_text(tmp_path, sentence, verbatim, runs):
+    build_fingerprints(["the heron stands by the river", "rain"], tmp_path / "runs.bin")
+
+    found = copied_share(Parrot(sentence), ASCII98, load_fingerprints(tmp_path / "runs.bin"), 5, Sampling(), 1)
+
+    assert (found.tweets, found.verbatim_share, found.run_share) == (5, verbatim, runs)
