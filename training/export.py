@@ -157,17 +157,14 @@ def library_versions() -> dict[str, str]:
 
 def card(meta: dict[str, Any]) -> str:
     """What a person should know before they let this model write."""
-    scores = meta["scores"].get("validate")
-    loss = (
-        f"{scores['loss_nats_per_char']:.4f} nats a character ({scores['loss_bits_per_char']:.4f} bits),\n"
-        f"  perplexity {scores['perplexity']:.3f}, on {scores['characters']:,} characters of tweets it never saw."
-        if scores
-        else "not measured, no epoch was finished."
+    losses = "".join(
+        f"- Loss on the text to {part}: {score['loss_nats_per_char']:.4f} nats a character "
+        f"({score['loss_bits_per_char']:.4f} bits),\n"
+        f"  perplexity {score['perplexity']:.3f}, on {score['characters']:,} characters of tweets it never saw.\n"
+        for part, score in meta["scores"].items()
     )
-    sources = "\n".join(
-        f"- {source['file']}: {source['kept']} of {source['read']} tweets, imported {source['imported_at']}"
-        for source in meta["corpus"]["sources"]
-    )
+    losses = losses or "- Loss: not measured, no epoch was finished.\n"
+    sources = "\n".join(_source_line(source) for source in meta["corpus"]["sources"])
     network, corpus = meta["network"], meta["corpus"]
     return f"""# Model card
 
@@ -177,8 +174,14 @@ parameters, {len(meta["vocabulary"]["characters"]) + 1} characters. Trained {met
 
 - Trained on {corpus["tweets"]:,} tweets, {corpus["characters"]:,} characters.
 {sources}
-- Validation loss: {loss}
+{losses.rstrip()}
 
 It writes in the voice of these tweets. What it says is made up, names and numbers included, and may be wrong, rude
 or close to something a person really wrote: let a person read each tweet before it goes out.
 """
+
+
+def _source_line(source: dict[str, Any]) -> str:
+    terms = "".join(f"\n  {name}: {source[name]}" for name in ("licence", "consent") if source.get(name))
+    imported = f"imported {source['imported_at'][:10]}"
+    return f"- {source['file']}: {source['kept']:,} of {source['read']:,} tweets, {imported}{terms}"
