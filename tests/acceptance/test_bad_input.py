@@ -31,7 +31,7 @@ def corpus_files(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "part"),
-    [("empty.txt", "is empty"), ("latin1.txt", "not UTF-8"), ("missing.txt", "does not exist"), (".", "is a folder")],
+    [("empty.txt", "is empty"), ("latin1.txt", "not UTF-8"), ("missing.txt", "not exist"), (".", "holds no tweets")],
 )
 def test_an_unusable_corpus_file_is_refused_and_the_corpus_stays(corpus_files, name, part):
     done = bot(corpus_files / "home", "data", "import", corpus_files / name)
