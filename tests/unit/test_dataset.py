@@ -17,11 +17,6 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def corpus(tmp_path) -> Corpus:
-    return Corpus(tmp_path / "corpus")
-
-
-@pytest.fixture
 def add(corpus, tmp_path):
     """Puts tweets `first` to `last - 1` into the corpus."""
 

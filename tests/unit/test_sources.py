@@ -2,7 +2,6 @@
 
 import io
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,25 +15,7 @@ from training.sources import LAYOUTS, Reading, json_values, read_cikm
 
 repeatable = settings(derandomize=True, deadline=None)
 
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 PAGES = Path(__file__).parent.parent / "data" / "x-api"
-
-
-@pytest.fixture
-def corpus(tmp_path) -> Corpus:
-    return Corpus(tmp_path / "corpus")
-
-
-@pytest.fixture
-def add(corpus, tmp_path):
-    """Imports a file with this content; gives the report."""
-
-    def add_content(content: str, name: str = "tweets.txt", **options):
-        path = tmp_path / name
-        path.write_bytes(content.encode())
-        return corpus.add_file(path, now=NOW, **options)
-
-    return add_content
 
 
 def texts(corpus: Corpus) -> set[str]:
