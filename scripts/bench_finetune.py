@@ -22,7 +22,7 @@ from training.progress import ProgressDisplay
 from training.settings import TrainSettings
 
 _DATE, _ACCOUNT, _TEXT = 1, 2, 5
-EPOCHS = {"from the base": 6, "from scratch": 30}
+EPOCHS = {"from the base": 10, "from scratch": 30}
 
 
 def write_parts(tweets: Path, account: str, folder: Path) -> None:
@@ -56,9 +56,8 @@ def main() -> None:
     base = open_checkpoint(arguments.base)
     losses = {"the base as it is": tested(base, work)}
     for name, epochs in EPOCHS.items():
-        # a small corpus needs small batches, else an epoch is a handful of steps; a base needs gentler ones
-        gentle = {"learning_rate": 0.001} if name == "from the base" else {}
-        settings = TrainSettings(batch_size=16, num_epochs=epochs, patience=4, **gentle)
+        # from the base as "bot train" does it; so few tweets alone need smaller batches, or there are too few steps
+        settings = TrainSettings(num_epochs=epochs, batch_size=64 if name == "from the base" else 16, patience=4)
         folder = work / name.replace(" ", "-")
         start = base if name == "from the base" else None
         with ProgressDisplay() as display:
