@@ -26,7 +26,7 @@ _CAPACITY = _BYTES * 8 // _BITS_PER_KEY
 _BLOCK = 250_000  # runs hashed at a time
 _POSITIONS_OF = 10_000  # of them turned into bits at a time
 _WORD = re.compile(r"[^\W_]+")
-_ADDRESS = re.compile(r"https?://\S+|@\w+")
+_ADDRESS = re.compile(r"(?:https?://|(?<!\w)www\.(?=\w))\S+|@\w+")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,9 @@ class Overlap:
 
 def words(text: str) -> list[str]:
     """The words of a text without case, punctuation, links and mentions."""
-    return _WORD.findall(_ADDRESS.sub(" ", text).casefold())
+    if "@" in text or "http" in text or "www." in text:
+        text = _ADDRESS.sub(" ", text)
+    return _WORD.findall(text.casefold())
 
 
 def word_runs(tokens: list[str]) -> list[str]:

@@ -35,7 +35,6 @@ _PHONE = re.compile(
     r"(?![\w-])|(?<!\w)\+\d[\d .-]{7,16}\d(?!\w)"
 )
 _PHONE_SIGN = re.compile(r"\d{4}|\+\d|\d{3}[ .-]?\d{3}")
-_WORD = re.compile(r"\w+")
 
 TREATMENTS = ("remove", "drop", "keep")
 
@@ -163,20 +162,11 @@ def fingerprint(text: str) -> bytes:
     return hashlib.blake2b(_SPACES.sub(" ", text).strip().casefold().encode(), digest_size=16).digest()
 
 
-def words_of(text: str) -> list[str]:
-    """The words that count when two tweets are compared: no case, punctuation, links or @names."""
-    if "http" in text or "www." in text:
-        text = _URL.sub("", text)
-    if "@" in text:
-        text = _MENTION.sub("", text)
-    return _WORD.findall(text.casefold())
-
-
 def sketch(words: list[str]) -> list[int]:
     """Numbers by which tweets much alike find each other: the smallest hashes of their runs of three words.
 
-    Of tweets that differ from another in one word, all but one in a thousand share SHARED of them (measured on 2,000
-    of usgov); of any two tweets, hardly any. `alike` decides. The hash is CRC-32: the same on every machine, and fast.
+    Of tweets that differ from another in one word nearly all share SHARED of them (`scripts/bench_import.py` measures
+    it); of any two tweets, hardly any. `alike` decides. The hash is CRC-32: the same on every machine, and fast.
 
     Source: the bottom-k sketch of Broder, "On the resemblance and containment of documents" (1997).
     """

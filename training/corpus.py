@@ -14,8 +14,9 @@ from datetime import datetime
 from pathlib import Path
 
 from config.errors import CorpusError, StoreError
+from model.fingerprints import words
 from training.account_export import is_export, read_export
-from training.cleaning import SHARED, Cleaning, RawTweet, alike, fingerprint, sketch, words_of
+from training.cleaning import SHARED, Cleaning, RawTweet, alike, fingerprint, sketch
 from training.sources import LAYOUTS, Reading, check_api_content, detect_text_layout, open_text
 
 FILE_NAME = "corpus.sqlite3"
@@ -35,6 +36,7 @@ CREATE TABLE IF NOT EXISTS sketches (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS forgotten (fingerprint BLOB PRIMARY KEY) WITHOUT ROWID;
 """
+_FORMAT = 1  # of that schema, in the file's user_version
 _BLOCK = 5_000
 _CACHE_KB = 48_000  # the index is asked at random places; SQLite's own 2 MB make an import half as slow again
 _CANDIDATES = 20  # near duplicates compared with; a run of words that thousands share says little
@@ -81,11 +83,20 @@ class Corpus:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with closing(sqlite3.connect(self.path)) as connection:
                 connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
-                connection.executescript(_SCHEMA)
+                self._prepare(connection)
                 with connection:
                     yield connection
         except (sqlite3.Error, OSError) as exc:
             raise StoreError(f"the corpus {self.path} cannot be read or written: {exc}") from exc
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        if connection.execute("PRAGMA user_version").fetchone()[0] == _FORMAT:
+            return
+        if connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
+            raise StoreError(
+                f"the corpus {self.path} was written by another version of Starling: move it away and import again"
+            )
+        connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA}; PRAGMA user_version = {_FORMAT}; COMMIT")
 
     def add_file(
         self,
@@ -146,13 +157,6 @@ class Corpus:
             connection.create_function("sort_key", 1, key, deterministic=True)
             yield from connection.execute("SELECT sort_key(fingerprint) AS k, text FROM tweets ORDER BY k, text")
 
-    def dated(self) -> Iterator[tuple[str, str]]:
-        """Time and text of every tweet whose time is known, oldest first."""
-        with self._connect() as connection:
-            yield from connection.execute(
-                "SELECT created_at, text FROM tweets WHERE created_at IS NOT NULL ORDER BY created_at, fingerprint"
-            )
-
     def forget(self, remote_id: str) -> str | None:
         """Remove a tweet for good: another import does not bring it back. Returns its text; None if it is not there.
 
@@ -170,17 +174,18 @@ class Corpus:
             connection.execute("DELETE FROM tweets WHERE fingerprint = ?", (key,))
             connection.executemany(
                 "DELETE FROM sketches WHERE number = ? AND fingerprint = ?",
-                [(number, key) for number in sketch(words_of(text))],
+                [(number, key) for number in sketch(words(text))],
             )
             connection.execute("INSERT OR IGNORE INTO forgotten VALUES (?)", (key,))
             return str(text)
 
     def sources(self) -> list[dict[str, object]]:
-        """Where the tweets came from, oldest first."""
-        names = ("file", "layout", "imported_at", "licence", "consent", "read", "kept")
+        """Where the tweets came from, in the order they were imported; oldest and newest are times of its tweets."""
+        names = ("file", "layout", "imported_at", "licence", "consent", "read", "kept", "oldest", "newest")
         with self._connect() as connection:
             rows = connection.execute(
-                "SELECT name, layout, imported_at, licence, consent, read, kept FROM sources ORDER BY id"
+                "SELECT name, layout, imported_at, licence, consent, read, kept, min(created_at), max(created_at) "
+                "FROM sources LEFT JOIN tweets ON source_id = id GROUP BY id ORDER BY id"
             )
             return [dict(zip(names, row, strict=True)) for row in rows]
 
@@ -235,9 +240,9 @@ class _Adding:
         ).fetchone()
         if known:
             return "duplicate" if known[0] == 1 else "forgotten"
-        words = words_of(text)
-        numbers = sketch(words)
-        if not self._cleaning.near_duplicates and self._has_twin(set(words), numbers):
+        found = words(text)
+        numbers = sketch(found)
+        if not self._cleaning.near_duplicates and self._has_twin(set(found), numbers):
             return "near duplicate"
         self._connection.execute(
             "INSERT INTO tweets VALUES (?, ?, ?, ?, ?)", (key, text, raw.remote_id, raw.created_at, self._source_id)
@@ -245,11 +250,11 @@ class _Adding:
         self._connection.executemany("INSERT INTO sketches VALUES (?, ?)", [(number, key) for number in numbers])
         return ""
 
-    def _has_twin(self, words: set[str], numbers: list[int]) -> bool:
-        found = self._connection.execute(
+    def _has_twin(self, found: set[str], numbers: list[int]) -> bool:
+        others = self._connection.execute(
             f"SELECT text FROM tweets JOIN (SELECT fingerprint FROM sketches "  # noqa: S608 - only question marks
             f"WHERE number IN ({','.join('?' * len(numbers))}) "
             "GROUP BY fingerprint HAVING count(*) >= ? LIMIT ?) USING (fingerprint)",
             (*numbers, min(SHARED, len(numbers)), _CANDIDATES),
         )
-        return any(alike(words, set(words_of(other))) for (other,) in found)
+        return any(alike(found, set(words(other))) for (other,) in others)

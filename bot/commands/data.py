@@ -122,25 +122,28 @@ def forget(
     tweet: Annotated[str, typer.Argument(help="X's number of the tweet, or its whole text.")],
     json: AsJson = False,
 ) -> None:
-    """Remove one tweet from the corpus for good, and whatever repeats it from the queue."""
+    """Remove one tweet from the corpus and its split for good, and whatever repeats it from the queue."""
     from bot.queue import reject_repetitions
     from training.corpus import Corpus
+    from training.dataset import forget_in_split
 
     home: Home = context.obj
     corpus = Corpus(home.corpus)
     text = corpus.forget(tweet) if corpus.path.exists() else None
     if text is None:
         raise UsageError(f"the corpus holds no tweet {tweet}")
+    split_files = forget_in_split(home.split, text)
     rejected: list[int] = []
     if home.database.exists():
         with opened(home) as bot:
             rejected = reject_repetitions(bot.database, bot.account.id, text, now())
     if json:
-        result_json({"text": text, "rejected": rejected})
+        result_json({"text": text, "files": split_files, "rejected": rejected})
         return
     result(f"forgotten: {text}")
+    result(f"taken out of: {', '.join(['the corpus', *split_files])}")
     result(f"rejected in the queue: {', '.join(map(str, rejected)) or 'none repeats it'}")
-    notice('models trained on it still know it, and train.txt holds it until the next "bot data split" or "bot train"')
+    notice('models trained on it still know it: "bot train" makes one that starts from them without it')
 
 
 @commands.command("stats")
@@ -175,8 +178,13 @@ def stats(context: typer.Context, json: AsJson = False) -> None:
         terms = "; ".join(f"{name}: {source[name]}" for name in ("licence", "consent") if source[name])
         result(
             f"from {source['file']} ({source['layout']}, {str(source['imported_at'])[:16]}): "
-            f"{source['kept']:,} of {source['read']:,} tweets{'; ' + terms if terms else ''}"
+            f"{source['kept']:,} of {source['read']:,} tweets{_period(source)}{'; ' + terms if terms else ''}"
         )
+
+
+def _period(source: dict[str, object]) -> str:
+    oldest, newest = (str(source[name])[:10] if source[name] else "" for name in ("oldest", "newest"))
+    return f", {oldest} to {newest}" if oldest else ""
 
 
 @commands.command("download")

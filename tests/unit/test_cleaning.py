@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.errors import UsageError
-from training.cleaning import Cleaning, RawTweet, alike, fingerprint, sketch, words_of
+from training.cleaning import Cleaning, RawTweet, alike, fingerprint, sketch
 
 repeatable = settings(derandomize=True, deadline=None)
 
@@ -185,12 +185,8 @@ def test_unknown_treatment_is_a_usage_error():
         Cleaning(urls="burn")
 
 
-def test_words_that_count_have_no_case_marks_links_or_names():
-    assert words_of("@one Rain, AGAIN! https://example.org #Rain") == ["rain", "again", "rain"]
-
-
 def test_tweets_without_words_have_no_sketch():
-    assert sketch(words_of("\U0001f426 !!")) == []
+    assert sketch([]) == []
 
 
 def test_four_of_five_words_make_tweets_alike():

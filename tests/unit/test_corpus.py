@@ -1,5 +1,7 @@
 """Tweets read from files: every one is kept or dropped for a reason."""
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -68,9 +70,9 @@ def test_sources_tell_where_the_tweets_came_from_and_by_what_right(corpus, add):
 
     assert corpus.sources() == [
         {"file": "tweets.txt", "layout": "text", "imported_at": NOW.isoformat(), "licence": "CC0",
-         "consent": "the author's", "read": 2, "kept": 1},
+         "consent": "the author's", "read": 2, "kept": 1, "oldest": None, "newest": None},
         {"file": "more.txt", "layout": "text", "imported_at": NOW.isoformat(), "licence": "", "consent": "",
-         "read": 1, "kept": 1},
+         "read": 1, "kept": 1, "oldest": None, "newest": None},
     ]  # fmt: skip
 
 
@@ -134,10 +136,14 @@ def test_forgotten_tweet_is_no_near_duplicate_of_another(corpus, add):
     assert add(TWENTY + "!\n").kept == 1
 
 
-def test_tweets_with_a_time_come_oldest_first(corpus, add):
+def test_source_tells_from_when_to_when_its_tweets_are(corpus, add):
     add("text,created_at\nthird,2020-03-01\nfirst,2019-01-01\nsecond,2019-05-05\nnever,\n", "tweets.csv")
+    add("some words\n")
 
-    assert [text for _, text in corpus.dated()] == ["first", "second", "third"]
+    assert [(source["oldest"], source["newest"]) for source in corpus.sources()] == [
+        ("2019-01-01T00:00:00", "2020-03-01T00:00:00"),
+        (None, None),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -205,6 +211,15 @@ def test_file_that_is_no_corpus_is_a_store_error(tmp_path):
 
     with pytest.raises(StoreError, match=r"corpus\.sqlite3"):
         Corpus(tmp_path).count()
+
+
+def test_corpus_of_another_version_says_what_to_do(corpus, add):
+    add("one\n")
+    with closing(sqlite3.connect(corpus.path)) as connection:
+        connection.execute("PRAGMA user_version = 0")
+
+    with pytest.raises(StoreError, match="move it away and import again"):
+        corpus.count()
 
 
 def test_corpus_that_was_never_filled_is_empty_and_leaves_no_file(tmp_path):
