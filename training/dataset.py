@@ -57,6 +57,20 @@ def split_corpus(corpus: Corpus, folder: Path, random_seed: int = 1) -> dict[str
     return {name: counts[name] for name in PARTS}
 
 
+def forget_in_split(folder: Path, text: str) -> list[str]:
+    """Take a tweet out of the files of a split; returns the names of those that held it."""
+    held = []
+    for path in sorted(folder.glob("*.txt")):
+        if all(tweet != text for tweet in read_tweets(path)):
+            continue
+        with _Replacing(path) as part:
+            for tweet in read_tweets(path):
+                if tweet != text:
+                    part.append(tweet)
+        held.append(path.name)
+    return held
+
+
 def _split_key(key: bytes, random_seed: int) -> bytes:
     return hashlib.blake2b(key, digest_size=8, salt=random_seed.to_bytes(8, "little")).digest()
 

@@ -161,7 +161,7 @@ class _Run:
         self.position = load_state(self.last, self.network, self.optimizer) if same_text else Position()
         if same_text and self.position.epoch >= settings.num_epochs:
             raise UsageError(
-                f"this run has finished its {self.position.epoch} epochs: raise --num-epochs, "
+                f"this run is done, with epoch {self.position.epoch} of {settings.num_epochs}: raise --num-epochs, "
                 "or train on other tweets with --from"
             )
         self._set_rate()

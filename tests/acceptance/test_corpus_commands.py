@@ -33,10 +33,14 @@ def test_stats_show_lengths_characters_and_sources(home):
 def test_forgotten_tweet_leaves_corpus_and_queue(home):
     bot(home, "queue", "add", "Our garden remembers an empty street today")
     bot(home, "queue", "add", "A kite over the harbour")
+    bot(home, "data", "split")
 
     done = bot(home, "data", "forget", "50", "--json")
 
     assert json.loads(done.stdout)["rejected"] == [1]
+    files = json.loads(done.stdout)["files"]
+    assert files
+    assert "remembers" not in "".join(path.read_text() for path in home.rglob("*.txt"))
     states = {t["text"]: t["state"] for t in json.loads(bot(home, "queue", "list", "--json").stdout)["tweets"]}
     assert states["A kite over the harbour"] == "pending"
     assert states.get("Our garden remembers an empty street today") in (None, "rejected")
