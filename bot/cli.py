@@ -44,7 +44,7 @@ def options(
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-for _module in ("home", "run", "review", "queue", "generate", "data", "train", "model"):
+for _module in ("home", "run", "review", "queue", "generate", "data", "train", "search", "model"):
     importlib.import_module(f"bot.commands.{_module}").register(app)
 
 

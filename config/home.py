@@ -39,5 +39,9 @@ class Home:
         return self.root / "checkpoints"
 
     @property
+    def searches(self) -> Path:
+        return self.root / "searches"
+
+    @property
     def live(self) -> Path:
         return self.checkpoints / "live.json"

@@ -59,7 +59,7 @@ ensure_level() {
     case "$wanted:$have" in
         core:*) say "Setting up Starling in $venv, once: about 40 MB to download, 190 MB on disk ..." ;;
         train:*) say "Bringing the training parts (TensorFlow), once: about 650 MB to download, 2.1 GB on disk ..." ;;
-        dev:*) say "Bringing what the tests need (TensorFlow and tools), once: about 700 MB to download, 2.3 GB on disk ..." ;;
+        dev:*) say "Bringing what the tests need (TensorFlow, Spark and tools), once: about 1.2 GB to download, 3 GB on disk ..." ;;
     esac
     [ -x "$venv/bin/python" ] && "$venv/bin/python" -c '' 2>/dev/null || make_venv
     pip_install --require-hashes -r "$root/requirements/$wanted.txt"

@@ -131,23 +131,38 @@ def write_history(path: Path, history: Sequence[EpochResult]) -> None:
 
 def draw_loss(path: Path, history: Sequence[EpochResult]) -> None:
     """A small plot of training and validation loss."""
+    figure, (axes,) = new_figure(1)
+    epochs = [result.epoch for result in history]
+    axes.plot(epochs, [r.train_loss for r in history], "o-", color="#9bb7d4", label="training (with dropout)")
+    axes.plot(epochs, [r.val_loss for r in history], "o-", color="#1d5b94", label="validation")
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("loss, nats a character")
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    save_figure(figure, path)
+
+
+def new_figure(plots: int, width: float = 6) -> tuple[Any, list[Any]]:
+    """A figure with some plots side by side, whole numbers on their x axes; width in inches."""
     import matplotlib
 
     matplotlib.use("svg")
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(6, 3.4), layout="constrained")
-    axes = figure.add_subplot()
-    epochs = [result.epoch for result in history]
-    axes.plot(epochs, [r.train_loss for r in history], "o-", color="#9bb7d4", label="training (with dropout)")
-    axes.plot(epochs, [r.val_loss for r in history], "o-", color="#1d5b94", label="validation")
-    axes.set_xlabel("epoch")
-    axes.set_ylabel("loss, nats a character")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
-    figure.savefig(path, metadata={"Date": None})
+    figure = Figure(figsize=(width, 3.4), layout="constrained")
+    axes = [figure.add_subplot(1, plots, i + 1) for i in range(plots)]
+    for one in axes:
+        one.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return figure, axes
+
+
+def save_figure(figure: Any, path: Path) -> None:
+    """Write a figure as SVG, the same bytes for the same figure."""
+    import matplotlib
+
+    with matplotlib.rc_context({"svg.hashsalt": "starling"}):
+        figure.savefig(path, metadata={"Date": None})
 
 
 def library_versions() -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The training loop: epochs of continuous windows, measured after each, stoppable at any step."""
 
 import math
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -73,6 +74,7 @@ class RunPlan:
         base: the checkpoint to start from; None is from scratch.
         resume: go on with what stands in `folder`.
         sources: where the text came from, for the card.
+        fingerprints: of the very text, made before; None to make them.
     """
 
     folder: Path
@@ -83,6 +85,7 @@ class RunPlan:
     base: Checkpoint | None = None
     resume: bool = False
     sources: Sequence[dict[str, object]] = ()
+    fingerprints: Path | None = None
 
 
 def train(
@@ -133,7 +136,11 @@ class _Run:
         self.fingerprints = plan.folder / FINGERPRINTS_FILE
         if not (same_text and self.fingerprints.exists()):
             plan.folder.mkdir(parents=True, exist_ok=True)
-            build_fingerprints(read_tweets(plan.train_text), self.fingerprints, base.fingerprints() if base else None)
+            if plan.fingerprints:
+                shutil.copyfile(plan.fingerprints, self.fingerprints)
+            else:
+                known = base.fingerprints() if base else None
+                build_fingerprints(read_tweets(plan.train_text), self.fingerprints, known)
         self._build(vocabulary, base, same_text)
 
     def _build(self, vocabulary: Vocabulary, base: Checkpoint | None, same_text: bool) -> None:

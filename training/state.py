@@ -4,6 +4,7 @@ import json
 import os
 import zipfile
 import zlib
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,27 +64,41 @@ def save_state(folder: Path, network: Any, optimizer: Any, position: Position) -
     os.replace(aside, folder / FILE_NAME)
 
 
+def read_position(folder: Path) -> Position:
+    """Where the run in a folder stands.
+
+    Raises:
+        ModelError: the file is missing or damaged.
+    """
+    return _read(folder, ())[0]
+
+
 def load_state(folder: Path, network: Any, optimizer: Any) -> Position:
     """Put a run back where it stood.
 
     Raises:
         ModelError: the file is missing, damaged, or of another network.
     """
-    path = folder / FILE_NAME
     variables = _variables(network, optimizer)
+    position, arrays = _read(folder, variables)
+    for name, array in arrays.items():
+        variable = variables[name]
+        if tuple(variable.shape) != array.shape:
+            raise ModelError(f"{folder / FILE_NAME} is of another network: {variable.path} has another shape")
+        variable.assign(array)
+    return position
+
+
+def _read(folder: Path, names: Iterable[str]) -> tuple[Position, dict[str, Any]]:
+    path = folder / FILE_NAME
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
             values = json.loads(str(saved["position"]))
             # without dropout there are no random states to save, so they may be absent
-            arrays = {name: saved[name] for name in variables if name in saved or not name.startswith("random")}
+            arrays = {name: saved[name] for name in names if name in saved or not name.startswith("random")}
+            history = [EpochResult(**result) for result in values.pop("history")]
+            return Position(**values, history=history), arrays
     except FileNotFoundError as exc:
         raise ModelError(f"{path} is missing: there is no run to resume") from exc
-    except _DAMAGE as exc:
+    except (*_DAMAGE, TypeError) as exc:
         raise ModelError(f"{path} is damaged: {exc}") from exc
-    for name, array in arrays.items():
-        variable = variables[name]
-        if tuple(variable.shape) != array.shape:
-            raise ModelError(f"{path} is of another network: {variable.path} has another shape")
-        variable.assign(array)
-    history = [EpochResult(**result) for result in values.pop("history")]
-    return Position(**values, history=history)

@@ -70,12 +70,20 @@ def promote(
     force: Annotated[bool, typer.Option("--force", help="Also a worse one.")] = False,
 ) -> None:
     """Write with this checkpoint from now on, if it predicts unseen tweets at least as well as the live one."""
+    promote_checkpoint(context.obj, path, text_path, force=force)
+
+
+def promote_checkpoint(home: Home, path: Path, text_path: Path | None, *, force: bool) -> None:
+    """Make a checkpoint the live one, through the gate.
+
+    Raises:
+        WorseModelError: it predicts the held-out tweets worse, and nobody said --force.
+    """
     from model.checkpoint import open_checkpoint
     from model.live import live_checkpoint, make_live
     from model.score import Score, score_tweets
     from training.dataset import read_tweets
 
-    home: Home = context.obj
     candidate = open_checkpoint(path if path.exists() else home.checkpoints / path)
     candidate.weights()
     text = text_path or home.split / "test.txt"

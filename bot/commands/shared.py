@@ -1,13 +1,15 @@
-"""What most commands open first: settings, database, account."""
+"""What several commands share: the opened bot, the time, and being stopped."""
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from bot.output import notice
 from config.home import Home
 
 if TYPE_CHECKING:  # "bot --help" loads no database
@@ -44,3 +46,21 @@ def opened(home: Home) -> Iterator[Opened]:
 def now() -> datetime:
     """The time, aware and in UTC."""
     return datetime.now(UTC)
+
+
+@contextmanager
+def stop_signals() -> Iterator[list[int]]:
+    """SIGINT and SIGTERM are noted in the list; a second one ends the process at once."""
+    stopped: list[int] = []
+
+    def note(number: int, frame: object) -> None:
+        stopped.append(number)
+        notice("stopping after this step and saving ...")
+        signal.signal(number, signal.SIG_DFL)
+
+    old = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)

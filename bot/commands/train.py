@@ -1,8 +1,7 @@
 """`bot train` and `bot evaluate`."""
 
 import signal
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from bot.commands.shared import stop_signals
 from bot.output import notice, result, result_json
 from config.errors import UsageError
 from config.home import Home
@@ -36,6 +36,10 @@ def train(
         typer.Option("--from", help="Start from this checkpoint; without --checkpoint-dir, from the live one."),
     ] = None,
     from_scratch: Annotated[bool, typer.Option("--from-scratch", help="Start from no checkpoint.")] = False,
+    from_trial: Annotated[
+        int | None, typer.Option(help="Defaults of the options below: those of this trial of a search.", min=1)
+    ] = None,
+    search: Annotated[Path | None, typer.Option(help="Folder of that search; by default this home's latest.")] = None,
     preset: Annotated[
         Literal["starling", "original"],
         typer.Option(help="Defaults of the options below: ours, or those of char-rnn-text-generation."),
@@ -78,7 +82,7 @@ def train(
     from training.loop import train as train_run
     from training.network import import_keras
     from training.progress import ProgressDisplay
-    from training.settings import PRESETS
+    from training.settings import ARCHITECTURE, PRESETS
     from training.tensorboard import TensorBoardDisplay
 
     home: Home = context.obj
@@ -93,20 +97,27 @@ def train(
         raise UsageError("--resume goes on with a run; --from and --from-scratch start one")
     if resume and not checkpoint_dir:
         raise UsageError("--resume needs --checkpoint-dir: which run is to go on?")
-    texts, sources = _texts(home, data_dir)
+    if from_trial and resume:
+        raise UsageError("--resume goes on with the settings of its run; --from-trial starts one")
+    defaults = PRESETS[preset]
+    if from_trial:
+        from bot.commands.search import settings_of_trial
+
+        defaults = replace(defaults, **settings_of_trial(home, search, from_trial))
+    texts, sources = texts_of(home, data_dir)
     plan = RunPlan(
         folder=(checkpoint_dir or home.checkpoints / f"{datetime.now():%Y-%m-%d-%H%M%S}").absolute(),  # noqa: DTZ005 - a name for its owner, in their own time
         train_text=texts / "train.txt",
         validate_text=texts / "validate.txt",
-        settings=replace(PRESETS[preset], **given),
-        changed=frozenset(given),
-        base=None if resume else _base(home, base, from_scratch, plain=checkpoint_dir is None),
+        settings=replace(defaults, **given),
+        changed=frozenset(given) | (set(ARCHITECTURE) if from_trial else set()),
+        base=None if resume else _base(home, base, from_scratch, plain=checkpoint_dir is None and not from_trial),
         resume=resume,
         sources=sources,
     )
     import_keras()
     with ExitStack() as stack:
-        stopped = stack.enter_context(_stop_signals())
+        stopped = stack.enter_context(stop_signals())
         display: Display = stack.enter_context(ProgressDisplay())
         if tensorboard:
             display = stack.enter_context(TensorBoardDisplay(display, plan.folder / "logs"))
@@ -121,7 +132,7 @@ def train(
     notice(f"make it the bot's model with: bot model promote {plan.folder}")
 
 
-def _texts(home: Home, data_dir: Path | None) -> tuple[Path, list[dict[str, object]]]:
+def texts_of(home: Home, data_dir: Path | None) -> tuple[Path, list[dict[str, object]]]:
     """The folder with the texts and where they came from; this home's corpus is split anew when it has grown."""
     from training.corpus import Corpus
     from training.dataset import split_corpus
@@ -130,7 +141,7 @@ def _texts(home: Home, data_dir: Path | None) -> tuple[Path, list[dict[str, obje
         return data_dir, []
     corpus = Corpus(home.corpus)
     if not corpus.path.exists():
-        raise UsageError(f'{home.corpus} holds no tweets: run "bot data import FILE" first, or give --data-dir')
+        raise UsageError(f'{home.corpus} holds no tweets: run "bot data import FILE" first, or name texts of your own')
     train_text = home.split / "train.txt"
     if not train_text.exists() or train_text.stat().st_mtime < corpus.path.stat().st_mtime:
         counts = split_corpus(corpus, home.split)
@@ -151,24 +162,6 @@ def _base(home: Home, base: Path | None, from_scratch: bool, *, plain: bool) -> 
     live = live_checkpoint(home)
     notice(f"starting from the live model, {live.name} (--from-scratch starts from none)")
     return live
-
-
-@contextmanager
-def _stop_signals() -> Iterator[list[int]]:
-    """SIGINT and SIGTERM are noted in the list; a second one ends the process at once."""
-    stopped: list[int] = []
-
-    def note(number: int, frame: object) -> None:
-        stopped.append(number)
-        notice("stopping after this step and saving ...")
-        signal.signal(number, signal.SIG_DFL)
-
-    old = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopped
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
 
 
 def evaluate(

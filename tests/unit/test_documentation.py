@@ -38,9 +38,13 @@ def test_every_exit_code_is_in_the_readme():
 
 def test_the_readme_names_no_option_that_a_command_lacks():
     group = typer.main.get_command(app)
-    known = {option for command in walk(group) for parameter in command.params for option in parameter.opts}
+    known = {option for command in walk(group) for parameter in command.params for option in names(parameter)}
 
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) <= known | {"--help"}
+
+
+def names(parameter):
+    return [*parameter.opts, *parameter.secondary_opts]
 
 
 def walk(command):

@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "bot": {"bot", "model", "config", "training"},
 }
 # These commands may use training, inside their functions, when they run
-TRAINING_USERS = {"bot/commands/data.py", "bot/commands/train.py", "bot/commands/model.py"}
+TRAINING_USERS = {"bot/commands/data.py", "bot/commands/train.py", "bot/commands/search.py", "bot/commands/model.py"}
 HOMES = {
     "tweepy": "bot/twitter.py",
     "apscheduler": "bot/schedule.py",
@@ -26,6 +26,9 @@ HOMES = {
     "tensorflow": "training/",
     "keras": "training/network.py",
     "matplotlib": "training/export.py",
+    "hyperopt": "training/search/",
+    "psutil": "training/search/running.py",
+    "pyspark": "training/search/spark.py",
 }
 
 

@@ -1,0 +1,1 @@
+"""Hyperparameter search: a space of settings, trials of them, and the decision for one."""
