@@ -91,6 +91,7 @@ def _run(folder: Path, task: dict[str, Any], out: TextIO, stopped: list[int]) ->
         with ExitStack() as stack:
             telling = _Telling(out, task["bounds"], [result.val_loss for result in history])
             display = stack.enter_context(TensorBoardDisplay(telling, folder / "logs"))
+            telling.tell(event="ready")
             history = train(plan, display, should_stop=lambda: bool(stopped) or telling.hopeless)
     is_cut = is_hopeless([result.val_loss for result in history], task["bounds"])
     if stopped and not is_cut and len(history) < settings.num_epochs:
