@@ -106,7 +106,9 @@ def build_optimizer(settings: TrainSettings, steps: int) -> Any:
         "adadelta": keras.optimizers.Adadelta,
         "adam": keras.optimizers.Adam,
     }
-    return classes[settings.optimizer](rate, global_clipnorm=settings.clip_norm or None, **extras)
+    return classes[settings.optimizer](
+        rate, global_clipnorm=settings.clip_norm or None, weight_decay=settings.weight_decay or None, **extras
+    )
 
 
 def reset_states(network: Any) -> None:

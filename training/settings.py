@@ -1,5 +1,6 @@
 """What a training run is made of, and the two recipes to start from."""
 
+import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -27,6 +28,8 @@ class TrainSettings:
         lr_schedule: "cosine" warms up for 2 % of the steps, then falls to zero at the last; "plateau" halves it after
             each epoch that was not the best.
         clip_norm: largest norm of all gradients together; 0 is off.
+        weight_decay: share of every weight, times the learning rate, that each step takes away (Loshchilov & Hutter,
+            "Decoupled Weight Decay Regularization", 2019).
         num_epochs: passes over the text.
         patience: epochs in a row without a new best after which a run ends; 0 is never.
         vocab: "auto" adds the corpus' own frequent characters to ASCII, "ascii98" does not.
@@ -45,6 +48,7 @@ class TrainSettings:
     lr_schedule: str = "cosine"
     clip_norm: float = 1.0
     optimizer: str = "adam"
+    weight_decay: float = 0.0
     num_epochs: int = 10
     patience: int = 0
     vocab: str = "auto"
@@ -62,8 +66,9 @@ class TrainSettings:
             raise UsageError("--random-seed must be at least 0 and below 2**32")
         if self.patience < 0:
             raise UsageError("--patience must be at least 0 (0 is off)")
-        if self.clip_norm < 0:
-            raise UsageError("--clip-norm must be at least 0 (0 is off)")
+        for name in ("clip_norm", "weight_decay"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise UsageError(f"{flag(name)} must be at least 0 (0 is off)")
         if self.learning_rate is not None and self.learning_rate <= 0:
             raise UsageError("--learning-rate must be above 0")
         for name, allowed in (

@@ -59,6 +59,9 @@ def train(
     optimizer: Annotated[
         Literal["sgd", "rmsprop", "adagrad", "adadelta", "adam"] | None, typer.Option(help="Optimizer.")
     ] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option(help="Share of the weights each step takes away, times the learning rate; 0 is off.")
+    ] = None,
     num_epochs: Annotated[int | None, typer.Option(help="Passes over the text.")] = None,
     patience: Annotated[int | None, typer.Option(help="End after so many epochs without a new best; 0 is off.")] = None,
     vocab: Annotated[
@@ -89,7 +92,8 @@ def train(
     options = {
         "num_layers": num_layers, "rnn_size": rnn_size, "embedding_size": embedding_size, "batch_size": batch_size,
         "seq_len": seq_len, "drop_rate": drop_rate, "learning_rate": learning_rate, "lr_schedule": lr_schedule,
-        "clip_norm": clip_norm, "optimizer": optimizer, "num_epochs": num_epochs, "patience": patience, "vocab": vocab,
+        "clip_norm": clip_norm, "optimizer": optimizer, "weight_decay": weight_decay,
+        "num_epochs": num_epochs, "patience": patience, "vocab": vocab,
         "tweet_resets": tweet_resets, "precision": precision, "random_seed": random_seed,
     }  # fmt: skip
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}

@@ -477,6 +477,16 @@ def test_original_preset_is_the_optimizer_of_the_seed():
     assert optimizer.clipvalue is None
 
 
+@pytest.mark.parametrize("name", ["sgd", "adam", "rmsprop"])
+def test_weight_decay_takes_its_share_times_the_rate_from_every_weight(name):
+    settings = replace(TINY, optimizer=name, learning_rate=0.1, lr_schedule="constant", weight_decay=0.5)
+    weights = import_keras().Variable(np.array([2.0, -4.0], np.float32))
+
+    build_optimizer(settings, 100).apply([np.zeros(2, np.float32)], [weights])
+
+    np.testing.assert_allclose(np.asarray(weights), [1.9, -3.8], rtol=1e-6)
+
+
 def test_cosine_schedule_rises_to_its_peak_and_falls_to_zero():
     settings = replace(TINY, learning_rate=0.5, lr_schedule="cosine")
     schedule = build_optimizer(settings, 1000)._learning_rate

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from training.export import new_figure, save_figure
 from training.search.decision import Recommendation, megabytes
 from training.search.trials import SETTINGS_IN_ORIGINAL, Trial, pareto_front, ranked
 
 _SHADES = {"ok": "#9bb7d4", "pruned": "#d9c39a"}
+_SHOWN = 0.8  # share of the losses that must fit on the axis
 _STRONG, _FRONT = "#c0392b", "#1d5b94"
 
 
@@ -36,16 +39,16 @@ def _draw_curves(axes: Any, trials: Sequence[Trial], chosen: Recommendation | No
             zorder=3 if is_chosen else 2,
             linewidth=2 if is_chosen else 1,
         )
-    axes.set_title("every trial; yellow ones were cut", fontsize=10)
     axes.set_xlabel("epoch")
-    axes.set_ylabel("validation loss, nats a character")
-    axes.grid(alpha=0.3)
+    _finish(axes, [loss for trial in trials for loss in trial.curve])
 
 
 def _draw_costs(axes: Any, trials: Sequence[Trial], chosen: Recommendation | None) -> None:
     known = [t for t in trials if t.val_loss is not None and t.epoch_seconds]
     for status, color in _SHADES.items():
         some = [t for t in known if t.status == status]
+        if not some:
+            continue
         axes.plot([t.epoch_seconds for t in some], [t.val_loss for t in some], "o", color=color, label=status)
     front = pareto_front(trials)
     axes.step(
@@ -56,9 +59,19 @@ def _draw_costs(axes: Any, trials: Sequence[Trial], chosen: Recommendation | Non
         axes.plot(*at, "o", markersize=12, fillstyle="none", color=_STRONG, label="recommended")
         axes.annotate(f"trial {chosen.trial.trial_num}", at, (8, 8), textcoords="offset points", color=_STRONG)
     axes.set_xlabel("seconds an epoch")
+    axes.legend(frameon=False)
+    _finish(axes, [t.val_loss for t in known if t.val_loss is not None])
+
+
+def _finish(axes: Any, losses: list[float]) -> None:
+    """Labels, and an axis on which the good losses can be told apart, however high the worst are."""
     axes.set_ylabel("validation loss, nats a character")
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
+    low, high = np.min(losses), np.quantile(losses, _SHOWN)
+    top = high + 0.1 * (high - low)
+    if hidden := sum(loss > top for loss in losses):
+        axes.set_ylim(low - 0.05 * (top - low), top)
+        axes.set_title(f"{hidden} higher one{'s' if hidden > 1 else ''} not shown", fontsize=9, loc="right")
 
 
 def write_page(
@@ -94,7 +107,7 @@ def _row(row: Sequence[Any], trial: Trial, chosen: Recommendation | None) -> str
 def table_of(trials: Sequence[Trial]) -> tuple[list[str], list[list[Any]]]:
     """Column names and rows, best loss first; settings that are everywhere the same are left out."""
     order = ranked(trials)
-    names = [*SETTINGS_IN_ORIGINAL, "learning_rate", "lr_schedule"]
+    names = [*SETTINGS_IN_ORIGINAL, "learning_rate", "lr_schedule", "weight_decay"]
     varied = [name for name in names if len({json.dumps(t.settings.get(name)) for t in order}) > 1]
     front = {t.trial_num for t in pareto_front(trials)}
     header = ["rank", "trial", "loss", "seconds an epoch", "epochs", "MB", *varied, "status", "front", "error"]

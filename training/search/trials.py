@@ -22,7 +22,7 @@ ORIGINAL_COLUMNS = (
 )  # fmt: skip
 OUR_COLUMNS = ("error", "parameters", "chars_per_second", "seconds", "peak_memory_mb", "seed", "pareto", "started")
 SETTINGS_IN_ORIGINAL = ORIGINAL_COLUMNS[6:14]
-_FURTHER_SETTINGS = ("learning_rate", "lr_schedule", "patience", "vocab", "tweet_resets", "precision")
+_FURTHER_SETTINGS = ("learning_rate", "lr_schedule", "weight_decay", "patience", "vocab", "tweet_resets", "precision")
 
 
 @dataclass(frozen=True)
