@@ -55,7 +55,7 @@ def register(app: typer.Typer) -> None:
 def search(
     context: typer.Context,
     config: Annotated[
-        Path | None, typer.Option(help="TOML file with any of these options, - as _, and the table [space].")
+        Path | None, typer.Option(help="TOML file: any of these options, with _ for -, and a table named space.")
     ] = None,
     num_trials: Annotated[int | None, typer.Option(help="Trials in all; 40 if not given.", min=1)] = None,
     max_epochs_per_trial: Annotated[int | None, typer.Option(help="Epochs; 10 if not given.", min=1)] = None,

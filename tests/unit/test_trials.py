@@ -17,7 +17,7 @@ from training.search.trials import (
 )
 from training.settings import TrainSettings
 
-SETTINGS = TrainSettings(optimizer="rmsprop", learning_rate=None).as_json()
+SETTINGS = TrainSettings(optimizer="rmsprop", learning_rate=None, drop_rate=0.2).as_json()
 OK = Trial(
     1, "ok", SETTINGS, val_loss=1.75, train_loss=1.5, num_epochs=2, curve=[1.9, 1.75], epoch_seconds=12.5,
     chars_per_second=2000.0, seconds=30.25, parameters=1000, peak_memory_mb=700.5, started="2026-03-01T00:00:00+00:00",
