@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 SGD = TrainSettings(
     num_layers=2, rnn_size=8, embedding_size=4, batch_size=2, seq_len=24, optimizer="sgd", lr_schedule="constant",
-    learning_rate=1.0, clip_norm=0.0, drop_rate=0.0,
+    learning_rate=1.0, clip_norm=0.0, drop_rate=0.0, weight_decay=0.0,
 )  # fmt: skip
 NEWLINE = int(ASCII98.encode("\n")[0])
 

@@ -27,7 +27,7 @@ from training.tensorboard import TensorBoardDisplay
 pytestmark = pytest.mark.slow
 
 TINY = TrainSettings(rnn_size=8, embedding_size=4, batch_size=4, seq_len=16, num_epochs=1)
-SGD = replace(TINY, optimizer="sgd", lr_schedule="constant", learning_rate=0.1)
+SGD = replace(TINY, optimizer="sgd", lr_schedule="constant", learning_rate=0.1, weight_decay=0.0)
 FILES = {"model.keras", "checkpoint.json", "fingerprints.bin", "history.csv", "loss.svg", "CARD.md"}
 BIRD = "\U0001f426"
 
